@@ -1,0 +1,101 @@
+//! Typed ids: UUIDv7 newtypes, so that a booking id cannot stand where a worker id belongs.
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+macro_rules! typed_id {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$meta])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType, Serialize, Deserialize,
+            utoipa::ToSchema,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl sea_orm::TryFromU64 for $name {
+            fn try_from_u64(_: u64) -> Result<Self, DbErr> {
+                Err(DbErr::ConvertFromU64(stringify!($name)))
+            }
+        }
+    )+};
+}
+
+typed_id! {
+    /// An account: customer, worker or staff.
+    AccountId,
+    /// An audit entry.
+    AuditEntryId,
+    /// A booking event.
+    BookingEventId,
+    /// A booking.
+    BookingId,
+    /// A complaint.
+    ComplaintId,
+    /// A consent record.
+    ConsentRecordId,
+    /// A decision.
+    DecisionId,
+    /// An outbox event.
+    EventId,
+    /// An invitation.
+    InvitationId,
+    /// An invitation share.
+    InvitationShareId,
+    /// A ledger entry.
+    LedgerEntryId,
+    /// A message.
+    MessageId,
+    /// A payment.
+    PaymentId,
+    /// A payment incident.
+    PaymentIncidentId,
+    /// A photo.
+    PhotoId,
+    /// A rating.
+    RatingId,
+    /// A referral.
+    ReferralId,
+    /// A refresh token.
+    RefreshTokenId,
+    /// A refund.
+    RefundId,
+    /// A reward event.
+    RewardEventId,
+    /// A reward.
+    RewardId,
+    /// A ruleset.
+    RulesetId,
+    /// A service.
+    ServiceId,
+    /// A session.
+    SessionId,
+    /// A staff task.
+    StaffTaskId,
+    /// A suppression.
+    SuppressionId,
+    /// A timer.
+    TimerId,
+    /// A wechat identity.
+    WechatIdentityId,
+    /// A worker.
+    WorkerId,
+}

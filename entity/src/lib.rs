@@ -1,0 +1,47 @@
+//! Linjian's tables: one file per table, typed ids, stored values. No logic.
+
+pub mod ids;
+pub mod values;
+
+pub mod account;
+pub mod audit_entry;
+pub mod booking;
+pub mod booking_event;
+pub mod cap_lock;
+pub mod chain_head;
+pub mod checklist_item;
+pub mod complaint;
+pub mod consent_record;
+pub mod consent_state;
+pub mod customer_tag;
+pub mod decision;
+pub mod deployment;
+pub mod idempotency;
+pub mod inbox;
+pub mod invitation;
+pub mod invitation_share;
+pub mod ledger_entry;
+pub mod message;
+pub mod notice;
+pub mod outbox;
+pub mod payment;
+pub mod payment_incident;
+pub mod photo;
+pub mod rating;
+pub mod referral;
+pub mod refresh_token;
+pub mod refund;
+pub mod reservation;
+pub mod reward;
+pub mod reward_event;
+pub mod ruleset;
+pub mod service;
+pub mod session;
+pub mod staff;
+pub mod staff_task;
+pub mod subscribe_grant;
+pub mod suppression;
+pub mod timer;
+pub mod wechat_identity;
+pub mod work_order;
+pub mod worker;

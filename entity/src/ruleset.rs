@@ -1,0 +1,39 @@
+//! A versioned rule set; drafts have no version in force.
+
+use crate::ids::{AccountId, RulesetId};
+use crate::values::RulesetStatus;
+use sea_orm::entity::prelude::*;
+
+/// A versioned rule set; drafts have no version in force.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "ruleset")]
+pub struct Model {
+    /// Key.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: RulesetId,
+    /// Counts up from 1.
+    #[sea_orm(unique)]
+    pub version: i32,
+    /// Name.
+    pub name: String,
+    /// Document.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub document: Json,
+    /// Status.
+    pub status: RulesetStatus,
+    /// Created by.
+    pub created_by: Option<AccountId>,
+    /// The second person, where findings need one.
+    pub approved_by: Option<AccountId>,
+    /// Published at.
+    pub published_at: Option<DateTimeUtc>,
+    /// Retired at.
+    pub retired_at: Option<DateTimeUtc>,
+    /// When the row was written.
+    pub created_at: DateTimeUtc,
+    /// When the row was last changed.
+    pub updated_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

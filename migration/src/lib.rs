@@ -1,0 +1,42 @@
+//! The schema, by hand and append-only. Never imports the entities: an old migration must keep its meaning.
+
+pub use sea_orm_migration::prelude::MigratorTrait;
+
+use sea_orm_migration::prelude::MigrationTrait;
+
+mod m20261124_000001_identity;
+mod m20261124_000002_outbox;
+mod m20261124_000003_audit;
+mod m20261124_000004_worker;
+mod m20261124_000005_catalog;
+mod m20261124_000006_consent;
+mod m20261124_000007_booking;
+mod m20261124_000008_payment;
+mod m20261124_000009_workorder;
+mod m20261124_000010_photo;
+mod m20261124_000011_rating;
+mod m20261124_000012_complaint;
+mod m20261124_000013_referral;
+
+/// Every migration, oldest first.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261124_000001_identity::Up),
+            Box::new(m20261124_000002_outbox::Up),
+            Box::new(m20261124_000003_audit::Up),
+            Box::new(m20261124_000004_worker::Up),
+            Box::new(m20261124_000005_catalog::Up),
+            Box::new(m20261124_000006_consent::Up),
+            Box::new(m20261124_000007_booking::Up),
+            Box::new(m20261124_000008_payment::Up),
+            Box::new(m20261124_000009_workorder::Up),
+            Box::new(m20261124_000010_photo::Up),
+            Box::new(m20261124_000011_rating::Up),
+            Box::new(m20261124_000012_complaint::Up),
+            Box::new(m20261124_000013_referral::Up),
+        ]
+    }
+}
