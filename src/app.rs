@@ -1,0 +1,247 @@
+//! The one place that knows every feature: builds the context, mounts routes, registers consumers and timers.
+
+use crate::{
+    config::{Settings, WechatMode},
+    http,
+    identity::{self, TokenKey},
+    kernel::{AppError, Clock, Code, Env, Result, ShiftClock, SystemClock, V7},
+    outbox::{self, Registry, Workers},
+    platform::{
+        Ctx, Db, blob, limiter, queue, test_clock, wechat,
+        wechat::sandbox::{Sandbox, SandboxSettings},
+    },
+};
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware, web};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use utoipa_actix_web::{AppExt, scope};
+
+mod health;
+mod setup;
+
+/// A running node: the server, its workers and, in sandbox mode, WeChat's stand-in.
+pub struct Node {
+    /// Its capabilities, for tests and the demo.
+    pub ctx: Ctx,
+    /// Its consumers, for tests that drain by hand.
+    pub registry: Registry,
+    address: SocketAddr,
+    server: ServerHandle,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    workers: Option<Workers>,
+    sandbox: Option<Sandbox>,
+}
+
+/// Which halves of a node to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// API, consumers and timers.
+    Both,
+    /// API alone; consumers and timers run elsewhere or are drained by hand.
+    ApiOnly,
+}
+
+impl Node {
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its base address, `http://127.0.0.1:8080`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Waits until the server ends by itself (it does not, unless stopped).
+    pub async fn serve(&mut self) {
+        (&mut self.serving).await.ok();
+    }
+
+    /// Stops taking requests, lets those in flight and their events finish, then ends.
+    pub async fn stop(self) {
+        let grace = self.ctx.config.http.shutdown_timeout.get().to_std().unwrap_or(Duration::from_secs(10));
+        self.server.stop(true).await;
+        if let Some(workers) = self.workers {
+            workers.stop(grace).await;
+        }
+        if let Some(sandbox) = self.sandbox {
+            sandbox.shutdown().await;
+        }
+    }
+}
+
+/// Builds everything and starts to serve.
+///
+/// # Errors
+/// `unavailable` with a sentence about the dependency that is away, or a fault of the settings.
+pub async fn start(settings: Settings, half: Half) -> Result<Node> {
+    let listener = bind(&settings.http.listen)?;
+    let address = listener.local_addr().map_err(AppError::internal)?;
+    let (ctx, sandbox) = Box::pin(context(settings, address)).await?;
+    setup::first_start(&ctx).await?;
+    let registry = registry();
+    let workers = (half == Half::Both).then(|| outbox::start(&ctx, &registry));
+    let key = TokenKey::new(setup::jwt_secret(&ctx.config)?.as_bytes());
+    let server = server(&ctx, key, sandbox.clone(), listener)?;
+    let handle = server.handle();
+    Ok(Node { ctx, registry, address, server: handle, serving: tokio::spawn(server), workers, sandbox })
+}
+
+fn bind(listen: &str) -> Result<TcpListener> {
+    let bound = TcpListener::bind(listen).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|error| AppError::new(Code::Unavailable, format!("无法监听 {listen}:{error}")))
+}
+
+/// Builds the capabilities; `address` is where WeChat's sandbox will reach us.
+///
+/// # Errors
+/// As [`start`].
+pub async fn context(mut settings: Settings, address: SocketAddr) -> Result<(Ctx, Option<Sandbox>)> {
+    if settings.http.public_url.is_empty() {
+        settings.http.public_url = format!("http://{address}");
+    }
+    let db = Db::open(&settings.database.url, &settings.data_dir, settings.database.max_connections).await?;
+    db.migrate().await?;
+    let (env, test_clock) = time(&settings, &db).await?;
+    let queue = queue::open_with(
+        Some(settings.queue.redis_url.as_str()).filter(|url| !url.is_empty()),
+        &settings.queue.prefix,
+        settings.queue.claim_after.get().to_std().unwrap_or(Duration::from_secs(30)),
+    )?;
+    let blobs = blob::open(&setup::blob_settings(&settings))?;
+    let vault = Arc::new(setup::vault(&settings)?);
+    let notify = setup::notify_base(&settings);
+    let (client, sandbox) = match settings.wechat.mode {
+        WechatMode::Live => (setup::live_wechat(&settings, &notify)?, None),
+        WechatMode::Sandbox => {
+            let about = SandboxSettings { data_dir: settings.data_dir.clone(), env: env.clone() };
+            let sandbox = Sandbox::start(about).await?;
+            (sandbox.settings(&notify), Some(sandbox))
+        }
+    };
+    let ctx = Ctx {
+        db,
+        wechat: wechat::WechatClient::new(client, env.clone())?,
+        env,
+        queue,
+        blobs,
+        limits: Arc::new(limiter::Limits::new(setup::limits(&settings))),
+        vault,
+        config: Arc::new(settings),
+        test_clock,
+        wake: Arc::default(),
+    };
+    Ok((ctx, sandbox))
+}
+
+/// The capabilities of a process that does not listen: workers and commands.
+///
+/// # Errors
+/// As [`start`].
+pub async fn context_without_listener(settings: Settings) -> Result<(Ctx, Option<Sandbox>)> {
+    let address = settings.http.listen.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 8080)));
+    context(settings, address).await
+}
+
+async fn time(settings: &Settings, db: &Db) -> Result<(Env, Option<ShiftClock>)> {
+    let system: Arc<dyn Clock> = Arc::new(SystemClock);
+    if settings.wechat.mode == WechatMode::Live {
+        return Ok((Env { clock: system, ids: Arc::new(V7) }, None));
+    }
+    let clock = ShiftClock::over(system);
+    test_clock::follow(db, &clock).await?;
+    Ok((Env { clock: Arc::new(clock.clone()), ids: Arc::new(V7) }, Some(clock)))
+}
+
+/// Every consumer of the house.
+pub fn registry() -> Registry {
+    Registry::default()
+}
+
+/// Every call of the API under `/api/v1`.
+fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
+    identity::routes(cfg);
+    cfg.service(
+        scope::scope("/admin").wrap(middleware::from_fn(identity::audit_staff)).configure(admin),
+    );
+}
+
+/// Staff calls, all audited.
+fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
+    health::admin_routes(cfg);
+}
+
+/// The OpenAPI document of all calls.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let app = App::new().into_utoipa_app().openapi(http::document());
+    let (_, api) = app.service(scope::scope("/api/v1").configure(api)).configure(health::routes).split_for_parts();
+    api
+}
+
+fn server(
+    ctx: &Ctx,
+    key: TokenKey,
+    sandbox: Option<Sandbox>,
+    listener: TcpListener,
+) -> Result<actix_web::dev::Server> {
+    let config = ctx.config.clone();
+    let (ctx, key) = (web::Data::new(ctx.clone()), web::Data::new(key));
+    let settings = web::Data::from(config.clone());
+    let prometheus = web::Data::new(prometheus()?);
+    let documents = openapi();
+    let docs = config.http.docs;
+    let factory = move || {
+        let (sandbox, documents) = (sandbox.clone(), documents.clone());
+        App::new()
+            .app_data(ctx.clone())
+            .app_data(key.clone())
+            .app_data(settings.clone())
+            .app_data(prometheus.clone())
+            .app_data(web::PathConfig::default().error_handler(|_, _| AppError::not_found().into()))
+            .wrap(middleware::from_fn(http::measure))
+            .wrap(middleware::from_fn(http::shield))
+            .wrap(middleware::Compress::default())
+            .into_utoipa_app()
+            .service(scope::scope("/api/v1").configure(api))
+            .configure(health::routes)
+            .into_app()
+            .configure(move |cfg| {
+                if docs {
+                    http::mount_docs(cfg, documents);
+                }
+                if let Some(sandbox) = sandbox {
+                    cfg.app_data(web::Data::new(sandbox)).configure(wechat::sandbox::routes);
+                }
+            })
+    };
+    let workers = if config.http.workers == 0 { 2.max(available_cores()) } else { config.http.workers };
+    let grace = config.http.shutdown_timeout.get().num_seconds();
+    let server = HttpServer::new(factory)
+        .workers(workers)
+        .shutdown_timeout(u64::try_from(grace).unwrap_or(10))
+        .disable_signals()
+        .client_request_timeout(Duration::from_secs(15))
+        .listen(listener)
+        .map_err(AppError::internal)?;
+    Ok(server.run())
+}
+
+fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// One recorder per process: several nodes in one test process share it.
+fn prometheus() -> Result<PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    RECORDER
+        .get_or_init(|| PrometheusBuilder::new().install_recorder().ok())
+        .clone()
+        .ok_or_else(|| AppError::internal("another metrics recorder is installed"))
+}

@@ -1,0 +1,82 @@
+//! WeChat login: a code becomes an openid, an openid an account. Keyed by appid and openid (SEC-07).
+
+use super::{account, events::Registered};
+use crate::{
+    kernel::{Result},
+    outbox,
+    platform::{
+        Ctx, OneByKey,
+        sealed::{Column, seal},
+    },
+};
+use entity::{
+    account::Model as Account,
+    ids::{AccountId, WechatIdentityId},
+    values::AccountKind,
+    wechat_identity,
+};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+
+/// A login's outcome.
+pub(super) struct LoggedIn {
+    pub(super) account: AccountId,
+    pub(super) is_new: bool,
+}
+
+/// Exchanges the code and finds or makes the account.
+pub(super) async fn login(ctx: &Ctx, code: &str) -> Result<(sea_orm::DatabaseTransaction, LoggedIn)> {
+    let session = ctx.wechat.code2session(code).await?;
+    let tx = ctx.db.begin_write().await?;
+    let appid = ctx.wechat.appid().to_owned();
+    let known = wechat_identity::Entity::find()
+        .filter(wechat_identity::Column::Appid.eq(&appid))
+        .filter(wechat_identity::Column::Openid.eq(&session.openid))
+        .one_by_key(&tx)
+        .await?;
+    let now = ctx.env.now();
+    if let Some(known) = known {
+        wechat_identity::ActiveModel {
+            id: Set(known.id),
+            session_key: Set(seal(&ctx.vault, Column::SessionKey, known.id, &session.session_key)?),
+            seen_at: Set(now),
+            ..Default::default()
+        }
+        .update(&tx)
+        .await?;
+        return Ok((tx, LoggedIn { account: known.account_id, is_new: false }));
+    }
+    let account = register(ctx, &tx).await?;
+    let id: WechatIdentityId = ctx.env.id();
+    wechat_identity::ActiveModel {
+        id: Set(id),
+        appid: Set(appid),
+        openid: Set(session.openid),
+        account_id: Set(account.id),
+        session_key: Set(seal(&ctx.vault, Column::SessionKey, id, &session.session_key)?),
+        seen_at: Set(now),
+        created_at: Set(now),
+    }
+    .insert(&tx)
+    .await?;
+    Ok((tx, LoggedIn { account: account.id, is_new: true }))
+}
+
+async fn register(ctx: &Ctx, tx: &DatabaseTransaction) -> Result<Account> {
+    let account = account::create(ctx, tx, AccountKind::Customer, "微信用户").await?;
+    outbox::append(tx, &ctx.env, &Registered { account_id: account.id }).await?;
+    Ok(account)
+}
+
+/// The openid of an account in our mini-program, for paying and for messages; never for clients or logs.
+///
+/// # Errors
+/// A database fault.
+pub async fn openid_of(ctx: &Ctx, db: &(impl ConnectionTrait + Sync), account: AccountId) -> Result<Option<String>> {
+    let row = wechat_identity::Entity::find()
+        .filter(wechat_identity::Column::AccountId.eq(account))
+        .filter(wechat_identity::Column::Appid.eq(ctx.wechat.appid()))
+        .all(db)
+        .await?
+        .pop();
+    Ok(row.map(|row| row.openid))
+}

@@ -1,0 +1,48 @@
+//! Writing an event in the transaction of its cause.
+
+use crate::kernel::{Env, Result};
+use entity::{ids::EventId, outbox};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait};
+use uuid::Uuid;
+
+/// Something that happened. Its payload holds ids and numbers, never personal data.
+pub trait Event: serde::Serialize {
+    /// `rating.submitted.v1`: feature, past tense, version of the payload.
+    const KIND: &'static str;
+
+    /// Whom or what it is about, for look-ups; by habit the customer.
+    fn subject(&self) -> Uuid;
+}
+
+/// Appends `event`; it becomes visible to consumers when `tx` commits.
+///
+/// # Errors
+/// A database fault.
+pub async fn append<E: Event>(tx: &DatabaseTransaction, env: &Env, event: &E) -> Result<EventId> {
+    raw(tx, env, E::KIND, event.subject(), serde_json::to_value(event)?).await
+}
+
+pub(super) async fn raw(
+    tx: &DatabaseTransaction,
+    env: &Env,
+    kind: &str,
+    subject: Uuid,
+    payload: serde_json::Value,
+) -> Result<EventId> {
+    let id: EventId = env.id();
+    let row = outbox::ActiveModel {
+        id: Set(id),
+        kind: Set(kind.to_owned()),
+        subject_id: Set(Some(subject)),
+        payload: Set(payload),
+        occurred_at: Set(env.now()),
+        published_at: Set(None),
+        done_at: Set(None),
+        attempts: Set(0),
+        retry_at: Set(None),
+        dead_at: Set(None),
+        last_error: Set(None),
+    };
+    outbox::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(id)
+}

@@ -1,0 +1,84 @@
+//! The background loops of a node that works: timers, relay, consumers.
+
+use super::{Registry, consume, relay, timer};
+use crate::{
+    kernel::{OrLog, Result},
+    platform::{Ctx, test_clock},
+};
+use sea_orm::DbBackend;
+use std::{future::Future, time::Duration};
+use tokio::{sync::watch, task::JoinHandle};
+
+/// How often an unwoken relay looks: other nodes' events and retries come this late at most.
+const POLL: Duration = Duration::from_millis(200);
+/// Pause after a fault, so that a dead database is not hammered.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The running loops.
+pub struct Workers {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Lets events in flight finish, at most `grace`, then stops.
+    pub async fn stop(self, grace: Duration) {
+        self.stop.send(true).or_log("the workers had stopped by themselves");
+        for task in self.tasks {
+            let abort = task.abort_handle();
+            if tokio::time::timeout(grace, task).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+}
+
+/// Starts the loops.
+pub fn start(ctx: &Ctx, registry: &Registry) -> Workers {
+    let (stop, stopped) = watch::channel(false);
+    // SQLite has one writer: more consumers would only queue for it.
+    let consumers = if ctx.db.backend() == DbBackend::Sqlite { 1 } else { 4 };
+    let mut tasks = vec![spawn(stopped.clone(), ctx.clone(), relaying), spawn(stopped.clone(), ctx.clone(), timing)];
+    for _ in 0..consumers {
+        let registry = registry.clone();
+        tasks.push(spawn(stopped.clone(), ctx.clone(), move |ctx| consuming(ctx, registry.clone())));
+    }
+    Workers { stop, tasks }
+}
+
+fn spawn<F, Fut>(mut stopped: watch::Receiver<bool>, ctx: Ctx, step: F) -> JoinHandle<()>
+where
+    F: Fn(Ctx) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<()>> + Send,
+{
+    tokio::spawn(async move {
+        while !*stopped.borrow_and_update() {
+            // A step is never cut short: what it began it finishes, then the flag is read.
+            if let Err(error) = step(ctx.clone()).await {
+                tracing::warn!(error = ?error, "a background step failed; it will be repeated");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    })
+}
+
+async fn relaying(ctx: Ctx) -> Result<()> {
+    if relay::once(&ctx).await? == 0 {
+        tokio::time::timeout(POLL, ctx.wake.notified()).await.ok();
+    }
+    Ok(())
+}
+
+async fn timing(ctx: Ctx) -> Result<()> {
+    if let Some(clock) = &ctx.test_clock {
+        test_clock::follow(&ctx.db, clock).await?;
+    }
+    if timer::fire_due(&ctx).await? == 0 {
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
+
+async fn consuming(ctx: Ctx, registry: Registry) -> Result<()> {
+    consume::once(&ctx, &registry, POLL).await.map(drop)
+}

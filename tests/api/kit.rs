@@ -1,0 +1,49 @@
+//! The web kit: malformed input, unknown paths, limits, headers.
+
+use serde_json::json;
+
+on_both! {
+    async fn unknown_fields_and_wrong_types_name_their_pointer(app) {
+        let unknown = json!({"code": "sandbox-mei", "colour": "red"});
+        let body = app.stranger().post("auth/wechat", unknown).await.problem(422, "validation");
+        assert_eq!(body["errors"][0]["code"], "type");
+        let wrong = app.stranger().post("auth/wechat", json!({"code": 7})).await.problem(422, "validation");
+        assert_eq!(wrong["errors"][0]["pointer"], "/code");
+        let empty = app.stranger().post("auth/wechat", json!({"code": ""})).await.problem(422, "validation");
+        assert_eq!(empty["errors"][0]["pointer"], "/code");
+        assert_eq!(empty["errors"][0]["code"], "length");
+    }
+
+    async fn no_malformed_input_is_our_fault(app) {
+        let anyone = app.stranger();
+        for bytes in [&b"{"[..], b"[1,2", b"\xff\xfe", b"null", b"\"x\"", b"{\"code\":\"\\ud800\"}", b"{} {}"] {
+            let answer = anyone.post_raw("auth/wechat", "application/json", bytes.to_vec()).await;
+            assert!((400..500).contains(&answer.status), "{} for {bytes:?}", answer.status);
+        }
+        anyone.post_raw("auth/wechat", "text/plain", b"{}".to_vec()).await.problem(415, "unsupported_media");
+        let long = format!("{{\"code\":\"{}\"}}", "x".repeat(70_000));
+        anyone.post_raw("auth/wechat", "application/json", long.into_bytes()).await.problem(413, "payload_too_large");
+    }
+
+    async fn an_unknown_path_is_a_problem_document(app) {
+        app.stranger().get("nowhere").await.problem(404, "not_found");
+        app.stranger().get("/also/nowhere").await.problem(404, "not_found");
+        app.stranger().get("auth/wechat").await.problem(404, "not_found");
+    }
+
+    async fn signs_of_life_answer_and_carry_safe_headers(app) {
+        for path in ["/healthz", "/readyz"] {
+            let answer = app.stranger().get(path).await;
+            assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+            assert_eq!(answer.headers["cache-control"], "no-store");
+            answer.expect(200);
+        }
+        let metrics = app.stranger().get("/metrics").await;
+        assert!(String::from_utf8_lossy(&metrics.bytes).contains("linjian_http_requests_total"));
+        let api = app.stranger().get("/openapi.json").await.expect(200);
+        assert!(api["paths"]["/api/v1/auth/wechat"].is_object());
+        let docs = app.stranger().get("/docs/").await;
+        assert_eq!(docs.status, 200);
+        assert!(!String::from_utf8_lossy(&docs.bytes).contains("https://"), "the UI must work offline");
+    }
+}
