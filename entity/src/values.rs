@@ -70,6 +70,7 @@ pub struct Score(pub i32);
 
 /// An AES-256-GCM envelope. There is no way to make one from plain text here: only the vault seals.
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]
+#[sea_orm(column_type = "Blob")]
 pub struct Sealed(Vec<u8>);
 
 impl Sealed {
@@ -94,6 +95,7 @@ impl std::fmt::Debug for Sealed {
 
 /// A keyed hash of a normalised value, for equality look-up (SEC-25).
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]
+#[sea_orm(column_type = "Blob")]
 pub struct BlindIndex(pub Vec<u8>);
 
 impl std::fmt::Debug for BlindIndex {
