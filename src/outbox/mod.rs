@@ -9,7 +9,7 @@ mod append;
 mod consume;
 mod dead;
 mod drain;
-mod relay;
+pub mod relay;
 mod run;
 pub mod timer;
 

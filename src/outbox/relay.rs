@@ -19,7 +19,7 @@ const BATCH: u64 = 256;
 ///
 /// # Errors
 /// A database or queue fault; the rows stay due.
-pub(super) async fn once(ctx: &Ctx) -> Result<usize> {
+pub async fn once(ctx: &Ctx) -> Result<usize> {
     if !ctx.queue.intact().await? {
         refill(ctx).await?;
     }

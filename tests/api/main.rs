@@ -8,3 +8,4 @@ mod support;
 
 mod identity;
 mod kit;
+mod outbox;

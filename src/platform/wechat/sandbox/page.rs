@@ -1,0 +1,81 @@
+//! The sandbox's two pages: self-contained, no outside resources, scripts and styles only by nonce.
+
+use super::book::{Order, SandboxMessage};
+use crate::kernel::{AppError, Result, shanghai};
+use crate::platform::wechat::key::nonce;
+use actix_web::{HttpResponse, http::header};
+use std::fmt::Write;
+
+const CASHIER: &str = include_str!("cashier.html");
+const INBOX: &str = include_str!("inbox.html");
+
+/// The cashier of one order.
+pub(super) fn cashier(order: &Order, prepay_id: &str) -> Result<HttpResponse> {
+    let total = order.terms.total;
+    let paid = match order.state() {
+        "NOTPAY" => "待支付",
+        "CLOSED" => "已关闭",
+        "REFUND" => "已退款",
+        _ => "已支付",
+    };
+    answer(CASHIER, &[
+        ("{{description}}", &escape(&order.terms.description)),
+        ("{{amount}}", &format!("{}.{:02}", total / 100, total % 100)),
+        ("{{state}}", paid),
+        ("{{prepay_id}}", &escape(prepay_id)),
+    ])
+}
+
+/// All messages, newest first.
+pub(super) fn inbox(messages: &[SandboxMessage]) -> Result<HttpResponse> {
+    let mut rows = String::new();
+    for message in messages.iter().rev() {
+        let values = message.data.iter().fold(String::new(), |mut all, (key, value)| {
+            // Writing to a String cannot fail.
+            let _never_fails = write!(all, "<div><b>{}</b> {}</div>", escape(key), escape(value));
+            all
+        });
+        let at = message.at.with_timezone(&shanghai()).format("%Y-%m-%d %H:%M:%S");
+        let page = escape(message.page.as_deref().unwrap_or("—"));
+        let (openid, template) = (escape(&message.openid), escape(&message.template_id));
+        let _never_fails = write!(
+            rows,
+            "<tr><td>{at}</td><td>{openid}</td><td>{template}</td><td>{values}</td><td>{page}</td></tr>"
+        );
+    }
+    if rows.is_empty() {
+        rows.push_str("<tr><td colspan=\"5\">还没有消息</td></tr>");
+    }
+    answer(INBOX, &[("{{rows}}", &rows)])
+}
+
+fn answer(template: &str, values: &[(&str, &str)]) -> Result<HttpResponse> {
+    let nonce = nonce().map_err(AppError::internal)?;
+    let page = template.replace("{{nonce}}", &nonce);
+    let page = values.iter().fold(page, |page, (name, value)| page.replace(name, value));
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("text/html; charset=utf-8");
+    answer.insert_header((header::CONTENT_SECURITY_POLICY, policy));
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    Ok(answer.body(page))
+}
+
+fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            // A value that looks like a placeholder must stay a value.
+            '{' => out.push_str("&#123;"),
+            other => out.push(other),
+        }
+        out
+    })
+}

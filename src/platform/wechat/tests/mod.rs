@@ -1,0 +1,6 @@
+//! The client against the sandbox over real HTTP, and against vectors made by other people's SDKs.
+
+mod mini;
+mod payment;
+mod stage;
+mod vectors;

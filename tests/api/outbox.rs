@@ -1,0 +1,162 @@
+//! Events survive what machines do: crashes, retries, a queue that forgets.
+
+use chrono::{DateTime, Utc};
+use entity::ids::AccountId;
+use linjian::{
+    kernel::{AppError, Result},
+    outbox::{self, Consumer, Delivered, Event, Registry, timer},
+    platform::Ctx,
+};
+use sea_orm::DatabaseTransaction;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU32, Ordering},
+};
+use uuid::Uuid;
+
+#[derive(Serialize, Deserialize)]
+struct Rang {
+    number: u32,
+}
+
+impl Event for Rang {
+    const KIND: &'static str = "test.rang.v1";
+
+    fn subject(&self) -> Uuid {
+        Uuid::nil()
+    }
+}
+
+/// Remembers what it handled; fails the first `failures` times.
+#[derive(Clone, Default)]
+struct Listener {
+    heard: Arc<Mutex<Vec<u32>>>,
+    failures: Arc<AtomicU32>,
+}
+
+#[async_trait::async_trait]
+impl Consumer for Listener {
+    fn name(&self) -> &'static str {
+        "test.listener"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &["test.rang.v1", "test.timer.v1"]
+    }
+
+    async fn handle(&self, _: &Ctx, _: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+        let left = self.failures.load(Ordering::SeqCst);
+        if left > 0 {
+            self.failures.store(left - 1, Ordering::SeqCst);
+            return Err(AppError::internal("not now"));
+        }
+        let number = if event.kind == Rang::KIND { event.read::<Rang>()?.number } else { 999 };
+        self.heard.lock().unwrap().push(number);
+        Ok(())
+    }
+}
+
+fn now(ctx: &Ctx) -> DateTime<Utc> {
+    ctx.env.now()
+}
+
+async fn ring(ctx: &Ctx, numbers: std::ops::Range<u32>) {
+    let tx = ctx.db.begin_write().await.unwrap();
+    for number in numbers {
+        outbox::append(&tx, &ctx.env, &Rang { number }).await.unwrap();
+    }
+    ctx.commit(tx).await.unwrap();
+}
+
+fn listening() -> (Listener, Registry) {
+    let listener = Listener::default();
+    (listener.clone(), Registry::default().with(listener))
+}
+
+fn heard(listener: &Listener) -> Vec<u32> {
+    let mut heard = listener.heard.lock().unwrap().clone();
+    heard.sort_unstable();
+    heard
+}
+
+on_both! {
+    async fn an_event_of_a_rolled_back_cause_never_happened(app) {
+        let ctx = app.ctx();
+        let (listener, registry) = listening();
+        let tx = ctx.db.begin_write().await.unwrap();
+        outbox::append(&tx, &ctx.env, &Rang { number: 1 }).await.unwrap();
+        drop(tx);
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert!(heard(&listener).is_empty());
+    }
+
+    async fn a_queue_that_forgets_in_mid_flight_loses_and_duplicates_nothing(app) {
+        let ctx = app.ctx();
+        let (listener, registry) = listening();
+        ring(ctx, 0..50).await;
+        // All are in the queue, none is handled, when it forgets everything, as FLUSHALL or a restart would make it.
+        assert_eq!(outbox::relay::once(ctx).await.unwrap(), 50);
+        ctx.queue.clear().await.unwrap();
+        ring(ctx, 50..100).await;
+        outbox::drain(ctx, &registry).await.unwrap();
+        ctx.queue.clear().await.unwrap();
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert_eq!(heard(&listener), (0..100).collect::<Vec<_>>());
+    }
+
+    async fn a_failing_event_backs_off_and_succeeds_later(app) {
+        let ctx = app.ctx();
+        let (listener, registry) = listening();
+        listener.failures.store(2, Ordering::SeqCst);
+        ring(ctx, 7..8).await;
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert!(heard(&listener).is_empty());
+        let clock = ctx.test_clock.as_ref().unwrap();
+        for _ in 0..3 {
+            clock.advance(chrono::Duration::seconds(5));
+            outbox::drain(ctx, &registry).await.unwrap();
+        }
+        assert_eq!(heard(&listener), [7]);
+    }
+
+    async fn a_hopeless_event_is_buried_without_blocking_others_and_can_be_replayed(app) {
+        let ctx = app.ctx();
+        let (listener, registry) = listening();
+        listener.failures.store(8, Ordering::SeqCst);
+        ring(ctx, 1..2).await;
+        let clock = ctx.test_clock.as_ref().unwrap();
+        for _ in 0..8 {
+            outbox::drain(ctx, &registry).await.unwrap();
+            clock.advance(chrono::Duration::minutes(11));
+        }
+        ring(ctx, 2..3).await;
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert_eq!(heard(&listener), [2]);
+        let dead = outbox::dead_letters(ctx, 10).await.unwrap();
+        assert_eq!(dead.len(), 1);
+        assert_eq!(dead[0].attempts, 8);
+        assert_eq!(outbox::replay(ctx, Some(dead[0].id)).await.unwrap(), 1);
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert_eq!(heard(&listener), [1, 2]);
+    }
+
+    async fn a_timer_rings_once_when_due_and_not_when_cancelled(app) {
+        let ctx = app.ctx();
+        let (listener, registry) = listening();
+        let due = now(ctx) + chrono::Duration::hours(1);
+        let (kept, cancelled) = (ctx.env.id::<AccountId>(), ctx.env.id::<AccountId>());
+        let tx = ctx.db.begin_write().await.unwrap();
+        timer::schedule(&tx, &ctx.env, "test.timer.v1", kept, due).await.unwrap();
+        timer::schedule(&tx, &ctx.env, "test.timer.v1", cancelled, due).await.unwrap();
+        timer::cancel(&tx, &ctx.env, "test.timer.v1", cancelled).await.unwrap();
+        ctx.commit(tx).await.unwrap();
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert!(heard(&listener).is_empty());
+        ctx.test_clock.as_ref().unwrap().advance(chrono::Duration::minutes(61));
+        outbox::drain(ctx, &registry).await.unwrap();
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert_eq!(heard(&listener), [999]);
+    }
+}
