@@ -167,5 +167,8 @@ fn checked(bytes: &Bytes) -> Result<Value> {
 
 fn refuses_token(bytes: &Bytes) -> bool {
     // An image is not JSON and is never a refusal.
-    serde_json::from_slice(bytes).ok().and_then(|answer| ApiFault::of(&answer)).is_some_and(|f| TOKEN_CODES.contains(&f.code))
+    serde_json::from_slice(bytes)
+        .ok()
+        .and_then(|answer| ApiFault::of(&answer))
+        .is_some_and(|f| TOKEN_CODES.contains(&f.code))
 }

@@ -104,7 +104,9 @@ impl From<Fault> for AppError {
 
 fn refused(fault: PayFault) -> AppError {
     match fault.code.as_str() {
-        "ORDER_NOT_EXIST" | "RESOURCE_NOT_EXISTS" => AppError::new(Code::NotFound, "微信支付没有这笔单据").because(fault),
+        "ORDER_NOT_EXIST" | "RESOURCE_NOT_EXISTS" => {
+            AppError::new(Code::NotFound, "微信支付没有这笔单据").because(fault)
+        }
         "ORDER_CLOSED" | "TRADE_ERROR" | "USER_ACCOUNT_ABNORMAL" | "OPENID_MISMATCH" | "USERPAYING" => {
             AppError::invalid_state("微信支付拒绝了这一步").because(fault)
         }
@@ -113,7 +115,12 @@ fn refused(fault: PayFault) -> AppError {
         }
         "NOT_ENOUGH" => AppError::new(Code::Unavailable, "商户账户余额不足").retry_after(600).because(fault),
         "FREQUENCY_LIMITED" | "FREQUENCY_LIMIT_EXCEED" => busy(30).because(fault),
-        "PARAM_ERROR" | "SIGN_ERROR" | "NO_AUTH" | "RULE_LIMIT" | "ACCOUNT_ERROR" | "MCH_NOT_EXISTS"
+        "PARAM_ERROR"
+        | "SIGN_ERROR"
+        | "NO_AUTH"
+        | "RULE_LIMIT"
+        | "ACCOUNT_ERROR"
+        | "MCH_NOT_EXISTS"
         | "APPID_MCHID_NOT_MATCH" => AppError::internal(fault),
         // An unknown code is an unknown outcome: enter again or query (spec 2.3).
         _ => busy(2).because(fault),

@@ -57,7 +57,10 @@ impl VerifyingKey {
             "PUBLIC KEY" | "RSA PUBLIC KEY" => Ok(Self { key: parse(block.contents())?, not_after: None }),
             "CERTIFICATE" => {
                 let certificate = Certificate::read(block.contents()).ok_or(KeyFault::Kind)?;
-                if !hex::encode(certificate.serial).trim_start_matches('0').eq_ignore_ascii_case(id.trim_start_matches('0')) {
+                if !hex::encode(certificate.serial)
+                    .trim_start_matches('0')
+                    .eq_ignore_ascii_case(id.trim_start_matches('0'))
+                {
                     return Err(KeyFault::Serial);
                 }
                 Ok(Self { key: parse(certificate.public_key)?, not_after: Some(certificate.not_after) })
@@ -146,7 +149,8 @@ impl<'a> Der<'a> {
         let (length, rest) = if short < 0x80 {
             (usize::from(short), rest)
         } else {
-            let (digits, rest) = rest.split_at_checked(usize::from(short & 0x7f)).filter(|(digits, _)| digits.len() <= 3)?;
+            let (digits, rest) =
+                rest.split_at_checked(usize::from(short & 0x7f)).filter(|(digits, _)| digits.len() <= 3)?;
             (digits.iter().fold(0, |sum, digit| (sum << 8) | usize::from(*digit)), rest)
         };
         let (content, after) = rest.split_at_checked(length)?;

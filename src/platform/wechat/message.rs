@@ -47,8 +47,11 @@ impl WechatClient {
     /// # Errors
     /// `unavailable` when busy or out of quota: the job stays queued.
     pub async fn subscribe_send(&self, message: &Subscribe<'_>) -> Result<SendOutcome> {
-        let data: Map<String, Value> =
-            message.data.iter().map(|(key, value)| ((*key).to_owned(), json!({ "value": fitted(key, value) }))).collect();
+        let data: Map<String, Value> = message
+            .data
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), json!({ "value": fitted(key, value) })))
+            .collect();
         let mut body = json!({
             "touser": message.openid,
             "template_id": message.template_id,

@@ -163,7 +163,8 @@ impl WechatClient {
         if sealed.algorithm != cipher::ALGORITHM {
             return Err(NotifyError::Malformed("unknown algorithm"));
         }
-        let bytes = STANDARD.decode(sealed.ciphertext).map_err(|_| NotifyError::Malformed("ciphertext is not base64"))?;
+        let bytes =
+            STANDARD.decode(sealed.ciphertext).map_err(|_| NotifyError::Malformed("ciphertext is not base64"))?;
         self.inner.cipher.open(&sealed.nonce, &sealed.associated_data, bytes).ok_or(NotifyError::Decrypt)
     }
 

@@ -1,10 +1,6 @@
 //! Orders: prepay, the client's parameters, query, close (spec 2.3, 2.5).
 
-use super::{
-    WechatClient,
-    key::nonce,
-    pay::PayCall,
-};
+use super::{WechatClient, key::nonce, pay::PayCall};
 use crate::kernel::{AppError, Result, shanghai};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, de::IgnoredAny};

@@ -149,8 +149,7 @@ async fn cashier(query: web::Query<CashierIn>, sandbox: web::Data<Sandbox>) -> R
     if let Some(signature) = &query.pay_sign {
         let (timestamp, nonce) = (query.time_stamp.as_deref(), query.nonce_str.as_deref());
         let package = format!("prepay_id={}", query.prepay_id);
-        let message =
-            pay_message(super::APPID, timestamp.unwrap_or_default(), nonce.unwrap_or_default(), &package);
+        let message = pay_message(super::APPID, timestamp.unwrap_or_default(), nonce.unwrap_or_default(), &package);
         if !VerifyingKey::verifies(&sandbox.inner.secrets.merchant_public, message.as_bytes(), signature) {
             return Err(AppError::new(Code::SignatureInvalid, "paySign 验证失败"));
         }
@@ -162,5 +161,9 @@ async fn cashier(query: web::Query<CashierIn>, sandbox: web::Data<Sandbox>) -> R
 async fn inbox(req: HttpRequest, sandbox: web::Data<Sandbox>) -> Result<HttpResponse> {
     let messages = sandbox.messages().await?;
     let accept = req.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if accept.contains("text/html") { page::inbox(&messages) } else { Ok(HttpResponse::Ok().json(json!({ "items": messages }))) }
+    if accept.contains("text/html") {
+        page::inbox(&messages)
+    } else {
+        Ok(HttpResponse::Ok().json(json!({ "items": messages })))
+    }
 }

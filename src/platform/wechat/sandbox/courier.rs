@@ -1,6 +1,9 @@
 //! Delivering notifications, whole or with a trouble in them.
 
-use super::{MCHID, APPID, Sandbox, book::{Order, Payment, Refunded}};
+use super::{
+    APPID, MCHID, Sandbox,
+    book::{Order, Payment, Refunded},
+};
 use crate::kernel::{AppError, Result};
 use crate::platform::wechat::order::beijing;
 use base64::{Engine, engine::general_purpose::STANDARD};

@@ -1,9 +1,9 @@
-//! The mini-program API of the sandbox: people, tokens, messages, codes (spec 1.1 to 1.6).
+//! The mini-program API of the sandbox: people, tokens, messages (spec 1.1 to 1.4).
 
 use super::{
     APPID, Sandbox,
     book::{Book, Entry, SandboxMessage},
-    limit,
+    code, limit,
     trade::digits,
 };
 use crate::kernel::{AppError, Result, normalise_phone};
@@ -11,11 +11,9 @@ use actix_web::{HttpResponse, web};
 use aws_lc_rs::{digest, rand};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Duration, Utc};
-use image::{GrayImage, ImageFormat, Luma};
-use qrcode::{Color, QrCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, io::Cursor, sync::PoisonError};
+use std::{collections::BTreeMap, sync::PoisonError};
 
 const TOKEN_SECONDS: i64 = 7_200;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -27,25 +25,25 @@ pub(super) struct Token {
 }
 
 /// `errcode` and `errmsg`.
-type Refusal = (i64, &'static str);
+pub(super) type Refusal = (i64, &'static str);
 
 pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.route("/sns/jscode2session", web::get().to(login))
         .route("/cgi-bin/stable_token", web::post().to(token))
         .route("/wxa/business/getuserphonenumber", web::post().to(phone))
         .route("/cgi-bin/message/subscribe/send", web::post().to(send))
-        .route("/wxa/getwxacodeunlimit", web::post().to(code_image))
-        .route("/wxa/generate_urllink", web::post().to(url_link));
+        .route("/wxa/getwxacodeunlimit", web::post().to(code::image))
+        .route("/wxa/generate_urllink", web::post().to(code::url_link));
 }
 
 /// WeChat answers 200 even on errors.
-fn answered(outcome: Result<Value, Refusal>) -> HttpResponse {
+pub(super) fn answered(outcome: Result<Value, Refusal>) -> HttpResponse {
     HttpResponse::Ok().json(outcome.unwrap_or_else(|(errcode, errmsg)| {
         json!({ "errcode": errcode, "errmsg": format!("{errmsg} rid: 5a6e6462-00000000-00000001") })
     }))
 }
 
-fn system(error: &AppError) -> Refusal {
+pub(super) fn system(error: &AppError) -> Refusal {
     tracing::error!(error = %error, "the WeChat sandbox failed");
     (-1, "system error")
 }
@@ -88,7 +86,8 @@ fn logged_in(query: &LoginIn, sandbox: &Sandbox) -> Result<Value, Refusal> {
     if let Some(refusal) = magic(&query.js_code) {
         return Err(refusal);
     }
-    let name = query.js_code.strip_prefix("sandbox-").filter(|name| !name.is_empty()).ok_or((40_029, "invalid code"))?;
+    let name =
+        query.js_code.strip_prefix("sandbox-").filter(|name| !name.is_empty()).ok_or((40_029, "invalid code"))?;
     let mut key = [0_u8; 16];
     rand::fill(&mut key).map_err(|_| (-1, "system error"))?;
     // Like WeChat's, a success has no errcode (spec 1).
@@ -139,13 +138,14 @@ fn give_token(body: &[u8], sandbox: &Sandbox) -> Result<Value, Refusal> {
 }
 
 #[derive(Deserialize)]
-struct TokenQuery {
+pub(super) struct TokenQuery {
     access_token: Option<String>,
 }
 
 impl TokenQuery {
-    fn check(&self, sandbox: &Sandbox) -> Result<(), Refusal> {
-        let sent = self.access_token.as_deref().filter(|sent| !sent.is_empty()).ok_or((41_001, "access_token missing"))?;
+    pub(super) fn check(&self, sandbox: &Sandbox) -> Result<(), Refusal> {
+        let sent =
+            self.access_token.as_deref().filter(|sent| !sent.is_empty()).ok_or((41_001, "access_token missing"))?;
         let held = sandbox.inner.token.lock().unwrap_or_else(PoisonError::into_inner);
         match held.as_ref().filter(|token| token.value == sent) {
             None => Err((40_001, "invalid credential, access_token is invalid or not latest")),
@@ -155,7 +155,7 @@ impl TokenQuery {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|_| (47_001, "data format error"))
 }
 
@@ -200,7 +200,7 @@ async fn send(query: web::Query<TokenQuery>, body: web::Bytes, sandbox: web::Dat
         query.check(&sandbox)?;
         let input: SendIn = read(&body)?;
         let (msgid, at) = (digits(19).map_err(|_| (-1, "system error"))?, sandbox.inner.env.now());
-        let sent = sandbox.change(move |book| Ok::<_, AppError>(post(book, input, msgid, at))).await;
+        let sent = sandbox.change(move |book| Ok::<_, AppError>(post(book, input, &msgid, at))).await;
         sent.map_err(|error| system(&error))?
     };
     answered(outcome.await)
@@ -209,7 +209,7 @@ async fn send(query: web::Query<TokenQuery>, body: web::Bytes, sandbox: web::Dat
 type Posted = (Result<Value, Refusal>, Option<Entry>);
 
 /// A message goes out only on a tick, and only when each value keeps its limit.
-fn post(book: &Book, input: SendIn, msgid: String, at: DateTime<Utc>) -> Posted {
+fn post(book: &Book, input: SendIn, msgid: &str, at: DateTime<Utc>) -> Posted {
     let refused = |refusal| (Err(refusal), None);
     let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     if !word(&input.touser) {
@@ -228,7 +228,7 @@ fn post(book: &Book, input: SendIn, msgid: String, at: DateTime<Utc>) -> Posted 
         return refused((43_101, "user refuse to accept the msg"));
     }
     let message = SandboxMessage {
-        msgid: msgid.clone(),
+        msgid: msgid.to_owned(),
         at,
         openid: input.touser,
         template_id: input.template_id,
@@ -236,85 +236,4 @@ fn post(book: &Book, input: SendIn, msgid: String, at: DateTime<Utc>) -> Posted 
         data: input.data.into_iter().map(|(key, field)| (key, field.value)).collect(),
     };
     (Ok(json!({ "errcode": 0, "errmsg": "ok", "msgid": msgid })), Some(Entry::Sent { message }))
-}
-
-#[derive(Deserialize)]
-struct CodeIn {
-    scene: String,
-    page: Option<String>,
-    width: Option<u32>,
-}
-
-async fn code_image(query: web::Query<TokenQuery>, body: web::Bytes, sandbox: web::Data<Sandbox>) -> HttpResponse {
-    let drawn = async {
-        query.check(&sandbox)?;
-        let input: CodeIn = read(&body)?;
-        if !limit::is_scene(&input.scene) {
-            return Err((40_169, "invalid length for scene, or the data is not json string"));
-        }
-        if input.page.as_deref().is_some_and(|page| !limit::is_page(page)) {
-            return Err((41_030, "invalid page"));
-        }
-        let link = format!("http://localhost/demo?scene={}", input.scene);
-        let width = input.width.unwrap_or(430).clamp(280, 1280);
-        let drawn = web::block(move || draw(&link, width)).await.map_err(AppError::internal).flatten();
-        drawn.map_err(|error| system(&error))
-    };
-    match drawn.await {
-        Ok(png) => HttpResponse::Ok().content_type("image/png").body(png),
-        Err(refusal) => answered(Err(refusal)),
-    }
-}
-
-/// A QR code of `width` pixels with the quiet zone of four modules.
-fn draw(text: &str, width: u32) -> Result<Vec<u8>> {
-    let code = QrCode::new(text).map_err(AppError::internal)?;
-    let modules = u32::try_from(code.width()).map_err(AppError::internal)?;
-    let scale = (width / modules.saturating_add(8)).max(1);
-    let margin = width.saturating_sub(modules.saturating_mul(scale)) / 2;
-    let mut image = GrayImage::from_pixel(width, width, Luma([255]));
-    for (module, y) in code.to_colors().chunks(code.width()).zip((margin..).step_by(usize::try_from(scale).unwrap_or(1))) {
-        for (color, x) in module.iter().zip((margin..).step_by(usize::try_from(scale).unwrap_or(1))) {
-            if *color == Color::Dark {
-                let square = (y..y + scale).flat_map(|y| (x..x + scale).map(move |x| (x, y)));
-                for pixel in square {
-                    if let Some(pixel) = image.get_pixel_mut_checked(pixel.0, pixel.1) {
-                        *pixel = Luma([0]);
-                    }
-                }
-            }
-        }
-    }
-    let mut png = Cursor::new(Vec::new());
-    image.write_to(&mut png, ImageFormat::Png).map_err(AppError::internal)?;
-    Ok(png.into_inner())
-}
-
-#[derive(Deserialize)]
-struct LinkIn {
-    path: Option<String>,
-    query: Option<String>,
-    expire_type: Option<u8>,
-    expire_interval: Option<u32>,
-}
-
-async fn url_link(query: web::Query<TokenQuery>, body: web::Bytes, sandbox: web::Data<Sandbox>) -> HttpResponse {
-    std::future::ready(answered(link_to(&query, &body, &sandbox))).await
-}
-
-fn link_to(query: &TokenQuery, body: &[u8], sandbox: &Sandbox) -> Result<Value, Refusal> {
-    query.check(sandbox)?;
-    let input: LinkIn = read(body)?;
-    let (path, rest) = (input.path.unwrap_or_default(), input.query.unwrap_or_default());
-    if path.starts_with('/') || path.contains('?') {
-        return Err((40_165, "invalid weapp pagepath"));
-    }
-    if rest.len() > 1_024 {
-        return Err((40_212, "invalid query"));
-    }
-    if input.expire_type == Some(1) && !(1..=30).contains(&input.expire_interval.unwrap_or_default()) {
-        return Err((85_401, "time limit between 1min and 1year"));
-    }
-    let join = if rest.is_empty() { "" } else { "&" };
-    Ok(json!({ "errcode": 0, "errmsg": "ok", "url_link": format!("http://localhost/demo?path={path}{join}{rest}") }))
 }

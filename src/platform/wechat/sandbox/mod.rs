@@ -7,6 +7,7 @@
 //! Listens: [`routes`] puts the player's controls on the main listener. Consents: none; everybody in here is made up.
 
 mod book;
+mod code;
 mod control;
 mod courier;
 mod journal;
@@ -73,7 +74,8 @@ impl Sandbox {
     /// `internal` when the directory cannot be used, the journal is broken or no port is free.
     pub async fn start(settings: SandboxSettings) -> Result<Self> {
         let dir = settings.data_dir.join("sandbox");
-        let opened = web::block(move || Ok::<_, AppError>((Secrets::open(&dir)?, Journal::open(&dir.join("journal.jsonl"))?)));
+        let opened =
+            web::block(move || Ok::<_, AppError>((Secrets::open(&dir)?, Journal::open(&dir.join("journal.jsonl"))?)));
         let (secrets, journal) = opened.await.map_err(AppError::internal)??;
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(AppError::internal)?;
         let sandbox = Self {

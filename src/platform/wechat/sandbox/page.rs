@@ -18,12 +18,15 @@ pub(super) fn cashier(order: &Order, prepay_id: &str) -> Result<HttpResponse> {
         "REFUND" => "已退款",
         _ => "已支付",
     };
-    answer(CASHIER, &[
-        ("{{description}}", &escape(&order.terms.description)),
-        ("{{amount}}", &format!("{}.{:02}", total / 100, total % 100)),
-        ("{{state}}", paid),
-        ("{{prepay_id}}", &escape(prepay_id)),
-    ])
+    answer(
+        CASHIER,
+        &[
+            ("{{description}}", &escape(&order.terms.description)),
+            ("{{amount}}", &format!("{}.{:02}", total / 100, total % 100)),
+            ("{{state}}", paid),
+            ("{{prepay_id}}", &escape(prepay_id)),
+        ],
+    )
 }
 
 /// All messages, newest first.
@@ -38,10 +41,8 @@ pub(super) fn inbox(messages: &[SandboxMessage]) -> Result<HttpResponse> {
         let at = message.at.with_timezone(&shanghai()).format("%Y-%m-%d %H:%M:%S");
         let page = escape(message.page.as_deref().unwrap_or("—"));
         let (openid, template) = (escape(&message.openid), escape(&message.template_id));
-        let _never_fails = write!(
-            rows,
-            "<tr><td>{at}</td><td>{openid}</td><td>{template}</td><td>{values}</td><td>{page}</td></tr>"
-        );
+        let _never_fails =
+            write!(rows, "<tr><td>{at}</td><td>{openid}</td><td>{template}</td><td>{values}</td><td>{page}</td></tr>");
     }
     if rows.is_empty() {
         rows.push_str("<tr><td colspan=\"5\">还没有消息</td></tr>");

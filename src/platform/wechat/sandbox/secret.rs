@@ -68,7 +68,8 @@ impl Secrets {
             platform_public_pem: pem::encode(&pem::Pem::new("PUBLIC KEY", platform)),
             platform_key: SigningKey::from_pem(&kept.platform_key_pem).map_err(AppError::internal)?,
             merchant_public: VerifyingKey::from_pem("", &merchant_public_pem).map_err(AppError::internal)?,
-            cipher: Cipher::new(&kept.apiv3_key).ok_or_else(|| AppError::internal("sandbox APIv3 key is not 32 bytes"))?,
+            cipher: Cipher::new(&kept.apiv3_key)
+                .ok_or_else(|| AppError::internal("sandbox APIv3 key is not 32 bytes"))?,
         })
     }
 }

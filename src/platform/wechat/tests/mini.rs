@@ -155,13 +155,21 @@ async fn a_hundred_callers_cost_one_token() {
     let server = HttpServer::new(move || {
         let count = count.clone();
         App::new()
-            .route("/cgi-bin/stable_token", web::post().to(move || {
-                count.fetch_add(1, Ordering::SeqCst);
-                std::future::ready(HttpResponse::Ok().json(json!({ "access_token": "t", "expires_in": 7200 })))
-            }))
-            .route("/wxa/generate_urllink", web::post().to(|| {
-                std::future::ready(HttpResponse::Ok().json(json!({ "errcode": "0", "url_link": "http://localhost/x" })))
-            }))
+            .route(
+                "/cgi-bin/stable_token",
+                web::post().to(move || {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    std::future::ready(HttpResponse::Ok().json(json!({ "access_token": "t", "expires_in": 7200 })))
+                }),
+            )
+            .route(
+                "/wxa/generate_urllink",
+                web::post().to(|| {
+                    std::future::ready(
+                        HttpResponse::Ok().json(json!({ "errcode": "0", "url_link": "http://localhost/x" })),
+                    )
+                }),
+            )
     })
     .workers(1)
     .disable_signals()

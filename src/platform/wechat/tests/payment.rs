@@ -197,7 +197,10 @@ async fn everything_survives_a_restart_even_a_torn_last_line() {
     let restarted = stage.another().await.unwrap();
     let client = stage.client_of(&restarted);
     let (old, new) = (stage.sandbox.settings(&stage.base), restarted.settings(&stage.base));
-    assert_eq!((old.merchant_key_pem, old.apiv3_key, old.platform_keys), (new.merchant_key_pem, new.apiv3_key, new.platform_keys));
+    assert_eq!(
+        (old.merchant_key_pem, old.apiv3_key, old.platform_keys),
+        (new.merchant_key_pem, new.apiv3_key, new.platform_keys)
+    );
     assert_eq!(client.query_order("LJ20261124D1").await.unwrap().state, TradeState::Refund);
     assert_eq!(client.query_refund("R1").await.unwrap().status, RefundStatus::Success);
     client.prepay_jsapi(&stage.order("LJ20261124D2", 5)).await.unwrap();
@@ -267,7 +270,8 @@ async fn the_cashier_checks_the_merchants_signature() {
     assert_eq!(status, 200);
     assert!(page.contains("¥199.00") && page.contains("待支付") && !page.contains("{{"), "{page}");
     assert!(policy.contains("default-src 'none'"), "{policy}");
-    for (sign, want) in [(params.pay_sign.clone(), 200), (params.pay_sign.replace(&params.pay_sign[..4], "AAAA"), 401)] {
+    for (sign, want) in [(params.pay_sign.clone(), 200), (params.pay_sign.replace(&params.pay_sign[..4], "AAAA"), 401)]
+    {
         let mut url = reqwest::Url::parse("http://x/sandbox/cashier").unwrap();
         url.query_pairs_mut().extend_pairs([
             ("prepay_id", id.as_str()),

@@ -40,10 +40,13 @@ struct Receiver {
 async fn receive(req: HttpRequest, body: web::Bytes, receiver: web::Data<Receiver>) -> HttpResponse {
     let client = receiver.client.get().unwrap();
     let (word, answer) = match client.notification(req.headers(), &body) {
-        Ok(Notification::Paid(paid)) => (format!("paid {} {}", paid.out_trade_no, paid.total_fen), HttpResponse::NoContent().finish()),
-        Ok(Notification::Refund(back)) => {
-            (format!("refund {} {} {:?}", back.out_refund_no, back.refund_fen, back.status), HttpResponse::NoContent().finish())
+        Ok(Notification::Paid(paid)) => {
+            (format!("paid {} {}", paid.out_trade_no, paid.total_fen), HttpResponse::NoContent().finish())
         }
+        Ok(Notification::Refund(back)) => (
+            format!("refund {} {} {:?}", back.out_refund_no, back.refund_fen, back.status),
+            HttpResponse::NoContent().finish(),
+        ),
         Ok(Notification::Other(event)) => (event, HttpResponse::NoContent().finish()),
         Err(error) => {
             let status = StatusCode::from_u16(error.status()).unwrap();

@@ -2,12 +2,8 @@
 
 use super::stage::env_at;
 use crate::platform::wechat::{
-    Notification, NotifyError, RefundStatus, WechatClient, WechatSettings,
-    fault::Fault,
-    key::VerifyingKey,
-    pay::PayCall,
-    sandbox::limit,
-    verify::request_message,
+    Notification, NotifyError, RefundStatus, WechatClient, WechatSettings, fault::Fault, key::VerifyingKey,
+    pay::PayCall, sandbox::limit, verify::request_message,
 };
 use actix_web::{
     App, HttpResponse, HttpServer,
@@ -210,7 +206,8 @@ async fn answers_are_believed_only_when_signed() {
         let server = HttpServer::new(move || {
             let response = response.clone();
             App::new().default_service(web::to(move || {
-                let status = StatusCode::from_u16(u16::try_from(response["status"].as_u64().unwrap()).unwrap()).unwrap();
+                let status =
+                    StatusCode::from_u16(u16::try_from(response["status"].as_u64().unwrap()).unwrap()).unwrap();
                 let mut answer = HttpResponse::build(status);
                 for (name, value) in response["headers"].as_object().unwrap() {
                     answer.insert_header((name.as_str(), value.as_str().unwrap()));

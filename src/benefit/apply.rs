@@ -1,0 +1,193 @@
+//! Carrying out what a rule decided, in the decision's transaction.
+
+use super::{invite, reward, suppression};
+use crate::{
+    consent::{self, ReferralLink, ReferralProfiling},
+    kernel::{AppError, Code, Result},
+    platform::{Ctx, vault},
+    rule::{Action, Beneficiary, BlockedBy, Caps, NamedBenefit, ResolvedEffect},
+};
+use entity::{
+    customer_tag,
+    ids::{AccountId, BookingId, EventId, ReferralId, StaffTaskId},
+    staff_task,
+    values::{RewardCause, RewardStatus},
+};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
+
+/// Why an effect happens: the event, the rule and the people.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    /// The event decided on.
+    pub event_id: EventId,
+    /// Whom the decision is about; for `referral.*` events the inviter.
+    pub customer_id: AccountId,
+    /// The friend, for `referral.*` events.
+    pub invitee_id: Option<AccountId>,
+    /// The link, for `referral.*` events.
+    pub referral_id: Option<ReferralId>,
+    /// The visit, when the event has one.
+    pub booking_id: Option<BookingId>,
+    /// Which rule.
+    pub rule_id: String,
+    /// Of which version.
+    pub ruleset_version: i32,
+    /// The rule's limits.
+    pub caps: Caps,
+}
+
+/// How an effect came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It happened; the id of what it made.
+    Done(String),
+    /// Something stood in the way.
+    Blocked(BlockedBy),
+    /// It had happened before.
+    Already,
+}
+
+impl Cause {
+    /// The id of one effect: the same event, rule, version, recipient and slot never act twice.
+    pub(super) fn effect_id(&self, recipient: AccountId, slot: u32) -> String {
+        let parts = format!("{}\n{}\n{}\n{recipient}\n{slot}", self.event_id, self.rule_id, self.ruleset_version);
+        vault::sha256_hex(parts.as_bytes())
+    }
+}
+
+/// Carries out one effect.
+///
+/// # Errors
+/// A database fault. What the law or a cap forbids is an answer, not an error.
+pub async fn apply(ctx: &Ctx, tx: &DatabaseTransaction, cause: &Cause, effect: &ResolvedEffect) -> Result<Applied> {
+    let id = cause.effect_id(cause.customer_id, effect.slot);
+    match &effect.action {
+        Action::Invite { template, send, expires_after } => {
+            let wish = invite::Wish {
+                template,
+                send: *send,
+                not_before: effect.not_before,
+                expires_after: *expires_after,
+                effect_id: id,
+            };
+            invite::apply(ctx, tx, cause, wish).await
+        }
+        Action::Grant { to, benefit, once, expires_after } => {
+            let terms = Terms { to: *to, benefit, once: *once, expires_after: *expires_after };
+            grant(ctx, tx, cause, effect.slot, terms).await
+        }
+        Action::SuppressInvitations { lasts, appeal } => {
+            suppression::apply(ctx, tx, cause, id, *lasts, *appeal).await
+        }
+        Action::Tag { tag } => tag_customer(ctx, tx, cause, tag).await,
+        Action::NotifyStaff { text, .. } => task(ctx, tx, cause, "rule", text, id).await,
+        // A feature that is open is a privilege of the account: one ledger for both.
+        Action::Unlock { feature } => task(ctx, tx, cause, "unlock", feature, id).await,
+    }
+}
+
+struct Terms<'a> {
+    to: Beneficiary,
+    benefit: &'a NamedBenefit,
+    once: bool,
+    expires_after: Option<crate::kernel::Span>,
+}
+
+async fn grant(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    cause: &Cause,
+    slot: u32,
+    terms: Terms<'_>,
+) -> Result<Applied> {
+    let Some(invitee) = cause.invitee_id else {
+        // A grant rests on a friend's link; an event without a friend has nobody to rest on.
+        return Ok(Applied::Blocked(BlockedBy::Consent));
+    };
+    if let Some(blocked) = missing(consent::require::<ReferralLink>(ctx, tx, invitee, None).await)? {
+        return Ok(blocked);
+    }
+    let recipient = match terms.to {
+        Beneficiary::Inviter => cause.customer_id,
+        Beneficiary::Invitee => invitee,
+    };
+    if !super::caps::admit_reward(ctx, tx, cause, recipient).await? {
+        return Ok(Applied::Blocked(BlockedBy::Cap));
+    }
+    let effect_id = if terms.once {
+        vault::sha256_hex(format!("once\n{}\n{recipient}\n{slot}", cause.rule_id).as_bytes())
+    } else {
+        cause.effect_id(recipient, slot)
+    };
+    let made = reward::give(
+        ctx,
+        tx,
+        reward::Gift {
+            account_id: recipient,
+            cause: RewardCause::Rule,
+            benefit: terms.benefit,
+            expires_after: terms.expires_after,
+            status: RewardStatus::Granted,
+            reason: "规则发放".into(),
+            referral_id: cause.referral_id,
+            rule_id: Some(cause.rule_id.clone()),
+            effect_id,
+        },
+    )
+    .await?;
+    Ok(made.map_or(Applied::Already, |id| Applied::Done(id.to_string())))
+}
+
+/// `Some(Blocked)` when a consent is missing; other faults go on.
+pub(super) fn missing<T>(proof: Result<T>) -> Result<Option<Applied>> {
+    match proof {
+        Ok(_) => Ok(None),
+        Err(AppError { code: Code::ConsentRequired, .. }) => Ok(Some(Applied::Blocked(BlockedBy::Consent))),
+        Err(error) => Err(error),
+    }
+}
+
+async fn tag_customer(ctx: &Ctx, tx: &DatabaseTransaction, cause: &Cause, tag: &str) -> Result<Applied> {
+    let proof = consent::require::<ReferralProfiling>(ctx, tx, cause.customer_id, None).await;
+    if let Some(blocked) = missing(proof)? {
+        return Ok(blocked);
+    }
+    let row = customer_tag::ActiveModel {
+        customer_id: Set(cause.customer_id),
+        tag: Set(tag.to_owned()),
+        rule_id: Set(cause.rule_id.clone()),
+        created_at: Set(ctx.env.now()),
+    };
+    let made = customer_tag::Entity::insert(row)
+        .on_conflict(
+            OnConflict::columns([customer_tag::Column::CustomerId, customer_tag::Column::Tag]).do_nothing().to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
+    Ok(if made == 1 { Applied::Done(tag.to_owned()) } else { Applied::Already })
+}
+
+async fn task(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    cause: &Cause,
+    kind: &str,
+    text: &str,
+    effect_id: String,
+) -> Result<Applied> {
+    let id: StaffTaskId = ctx.env.id();
+    let row = staff_task::ActiveModel {
+        id: Set(id),
+        kind: Set(kind.to_owned()),
+        text: Set(text.to_owned()),
+        subject_id: Set(Some(cause.customer_id.0)),
+        effect_id: Set(Some(effect_id)),
+        done_at: Set(None),
+        created_at: Set(ctx.env.now()),
+    };
+    let made = staff_task::Entity::insert(row)
+        .on_conflict(OnConflict::column(staff_task::Column::EffectId).do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(if made == 1 { Applied::Done(id.to_string()) } else { Applied::Already })
+}

@@ -1,0 +1,37 @@
+//! What growth gives and asks: invitations, codes, referrals, rewards, suppressions, tags.
+//!
+//! Owns `invitation`, `invitation_share`, `referral`, `reward`, `reward_event`, `suppression`, `cap_lock`,
+//! `customer_tag`, `staff_task`. Promises: an effect happens once (unique ids of event, rule, version, recipient and
+//! slot); caps hold under concurrency (locked rows); only the newcomer and his direct inviter ever receive anything
+//! (REF-01), never cash (REF-02), and only after the friend's order is paid, completed and past its refund window
+//! (REF-05); a full refund takes it back, once. Emits `referral.redeemed|qualified|reversed.v1`,
+//! `invitation.sent.v1`. Listens to `booking.completed`, `payment.refunded`, `consent.withdrawn` and its own timers.
+//! Consents: `referral_profiling` to ask (at decision and again at sending, CR-36), `referral_link` of the invitee.
+
+mod admin;
+mod apply;
+mod caps;
+mod events;
+mod http;
+mod invitation;
+mod invite;
+mod programme;
+mod public;
+mod qualify;
+mod react;
+mod redeem;
+mod reversal;
+mod reward;
+mod schedule;
+mod sending;
+mod suppression;
+mod view;
+mod words;
+
+pub use admin::routes as admin_routes;
+pub use apply::{Applied, Cause, apply};
+pub use events::{InvitationSent, Qualified, Redeemed, Reversed};
+pub use http::routes;
+pub use react::consumers;
+pub use redeem::generation_of;
+pub use suppression::open_suppression;

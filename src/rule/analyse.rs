@@ -1,0 +1,307 @@
+//! What is wrong with a typed rule set as a whole: contradictions, rules that never act, generations, worst-case budget.
+//!
+//! Sound by over-approximation: each rule's conditions become one set of values per fact. A rule is called dead only when
+//! some set is empty, shadowed only when a rule that goes first surely fires whenever it does.
+
+use super::compile::{CompiledRule, CompiledRuleSet};
+use super::decision::Action;
+use super::document::{Cap, ProgrammeCaps, RuleSet};
+use super::domain::Domain;
+use super::finding::{Finding, at};
+use super::tree::Node;
+use super::value::yuan;
+use chrono::NaiveDate;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most pairs of rules compared; beyond it the shadow check says that it stopped.
+const MAX_PAIRS: usize = 200_000;
+
+/// What may happen at most.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct WorstCase {
+    /// Everything together, fen; null when something is unbounded.
+    pub fen: Option<i64>,
+    /// Pointers of what has no bound.
+    pub unbounded: Vec<String>,
+}
+
+/// The result of the analysis.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Analysis {
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// The most it can cost.
+    pub worst_case: WorstCase,
+}
+
+/// Analyses a compiled set beside the document it came from. `programme` are the caps that hold for welcome and thanks.
+pub fn analyse(set: &RuleSet, compiled: &CompiledRuleSet, programme: &ProgrammeCaps) -> Analysis {
+    let mut findings = Vec::new();
+    let regions: Vec<Region> = compiled.rules.iter().map(|rule| Region::of(&rule.when)).collect();
+    for (rule, region) in compiled.rules.iter().zip(&regions) {
+        if let Some(fact) = &region.contradiction {
+            findings.push(Finding::block(
+                "RULE-CONTRADICTION",
+                &at(&rule.pointer, "when"),
+                format!("规则“{}”永远不会触发:“{fact}”的条件互相矛盾", rule.title),
+                "改正矛盾的条件",
+            ));
+        }
+        if rule.caps.budget_fen == Some(0) && (rule.invites() || spends(rule)) {
+            findings.push(Finding::warn(
+                "RULE-DEAD",
+                &at(&at(&rule.pointer, "caps"), "budget_fen"),
+                format!("规则“{}”的预算是 0,不会有任何效果", rule.title),
+                "写上预算,或删掉这条规则",
+            ));
+        }
+    }
+    shadows(&mut findings, compiled, &regions);
+    generations(&mut findings, set);
+    unused(&mut findings, set);
+    let worst_case = worst_case(compiled, programme);
+    findings.extend(budget(&worst_case));
+    Analysis { findings, worst_case }
+}
+
+/// Whether acting costs money, or nobody knows.
+fn spends(rule: &CompiledRule) -> bool {
+    let costs =
+        |effect: &Action| matches!(effect, Action::Grant { benefit, .. } if benefit.benefit.cost_fen() != Some(0));
+    rule.effects.iter().any(costs)
+}
+
+/// The values each fact may have when a condition holds.
+#[derive(Clone, Debug, Default)]
+struct Region {
+    domains: BTreeMap<String, Domain>,
+    /// Whether the domains say all; otherwise they are an upper bound.
+    exact: bool,
+    /// The fact that makes it impossible.
+    contradiction: Option<String>,
+}
+
+impl Region {
+    fn of(node: &Node) -> Self {
+        match node {
+            Node::Test(test) => {
+                let (domain, exact) = Domain::of(test);
+                let contradiction = domain.is_empty().then(|| test.key.clone());
+                Self { domains: BTreeMap::from([(test.key.clone(), domain)]), exact, contradiction }
+            }
+            Node::All(inner) => inner.iter().map(Self::of).fold(Self { exact: true, ..Self::default() }, Self::meet),
+            Node::Any(inner) => {
+                let all: Vec<_> = inner.iter().map(Self::of).collect();
+                let contradiction = all.first().and_then(|first| first.contradiction.clone());
+                let possible = all.into_iter().filter(|region| region.contradiction.is_none());
+                possible.reduce(|left, right| left.join(&right)).unwrap_or(Self {
+                    contradiction,
+                    exact: true,
+                    ..Self::default()
+                })
+            }
+        }
+    }
+
+    fn meet(mut self, other: Self) -> Self {
+        for (key, domain) in other.domains {
+            let met = self.domains.get(&key).map_or_else(|| domain.clone(), |mine| mine.meet(&domain));
+            if met.is_empty() && self.contradiction.is_none() {
+                self.contradiction = Some(key.clone());
+            }
+            self.domains.insert(key, met);
+        }
+        self.exact &= other.exact;
+        self.contradiction = self.contradiction.or(other.contradiction);
+        self
+    }
+
+    fn join(self, other: &Self) -> Self {
+        let same_single = self.domains.len() == 1 && self.domains.keys().eq(other.domains.keys());
+        let domains = self
+            .domains
+            .iter()
+            .filter_map(|(key, mine)| Some((key.clone(), mine.join(other.domains.get(key)?))))
+            .collect();
+        Self { domains, exact: self.exact && other.exact && same_single, contradiction: None }
+    }
+
+    /// Whether this surely holds wherever `other` holds.
+    fn covers(&self, other: &Self) -> bool {
+        self.exact
+            && self.contradiction.is_none()
+            && self.domains.iter().all(|(key, mine)| other.domains.get(key).is_some_and(|theirs| mine.covers(theirs)))
+    }
+}
+
+/// Rules another rule always goes before: the same exclusive group, or a suppression of the same event.
+fn shadows(findings: &mut Vec<Finding>, compiled: &CompiledRuleSet, regions: &[Region]) {
+    let rules: Vec<(&CompiledRule, &Region)> = compiled.rules.iter().map(AsRef::as_ref).zip(regions).collect();
+    let mut groups: BTreeMap<&str, Vec<(&CompiledRule, &Region)>> = BTreeMap::new();
+    let mut suppressing = Vec::new();
+    for pair in rules.iter().filter(|(_, region)| region.contradiction.is_none()) {
+        if let Some(group) = pair.0.group.as_deref() {
+            groups.entry(group).or_default().push(*pair);
+        }
+        if pair.0.suppresses() && pair.0.group.is_none() {
+            suppressing.push(*pair);
+        }
+    }
+    let mut pairs = MAX_PAIRS;
+    for members in groups.values_mut() {
+        members.sort_by_key(|(rule, _)| (!rule.suppresses(), -rule.priority, rule.place));
+        for (index, later) in members.iter().enumerate() {
+            // Vetoed invitations give way, so a rule that invites is sure to go first only of invitations.
+            let wins = |first: &CompiledRule| !first.invites() || only_invites(later.0);
+            let earlier = members.iter().take(index.min(pairs));
+            pairs = pairs.saturating_sub(index);
+            if let Some((first, _)) = earlier.into_iter().find(|first| wins(first.0) && goes_before(first, later)) {
+                findings.push(shadowed(later.0, &first.title, "同组且总是先命中"));
+            }
+        }
+    }
+    for invitation in rules.iter().filter(|(rule, region)| only_invites(rule) && region.contradiction.is_none()) {
+        let earlier = suppressing.iter().take(pairs);
+        pairs = pairs.saturating_sub(suppressing.len());
+        if let Some((first, _)) = earlier.into_iter().find(|first| goes_before(first, invitation)) {
+            findings.push(shadowed(invitation.0, &first.title, "总会先停发邀约"));
+        }
+    }
+    if pairs == 0 {
+        findings.push(Finding::warn(
+            "RULE-SHADOW",
+            "/rules",
+            "规则太多,没有逐对检查谁被谁挡住",
+            "拆成几个规则集,或减少同组的规则",
+        ));
+    }
+}
+
+fn only_invites(rule: &CompiledRule) -> bool {
+    rule.effects.iter().all(|effect| matches!(effect, Action::Invite { .. }))
+}
+
+fn goes_before(first: &(&CompiledRule, &Region), later: &(&CompiledRule, &Region)) -> bool {
+    later.0.on.is_subset(&first.0.on) && first.1.covers(later.1)
+}
+
+fn shadowed(rule: &CompiledRule, first: &str, how: &str) -> Finding {
+    Finding::warn(
+        "RULE-SHADOW",
+        &rule.pointer,
+        format!("规则“{}”轮不到:规则“{first}”{how}", rule.title),
+        "调整优先级或条件,或删掉这条规则",
+    )
+}
+
+/// A generation is min(inviter's + 1, 3), so beyond 3 nobody is; a gap leaves a generation with nothing.
+fn generations(findings: &mut Vec<Finding>, set: &RuleSet) {
+    let highest = ["3", "2", "1"].into_iter().position(|key| set.generations.contains_key(key)).map_or(0, |at| 3 - at);
+    for generation in 1..highest {
+        if !set.generations.contains_key(&generation.to_string()) {
+            findings.push(Finding::warn(
+                "RULE-GENERATION",
+                "/generations",
+                format!("第 {generation} 代好友什么也得不到,而后面的代有权益"),
+                format!("补上第 {generation} 代"),
+            ));
+        }
+    }
+    for key in set.generations.keys().filter(|key| !["1", "2", "3"].contains(&key.as_str())) {
+        findings.push(Finding::block(
+            "RULE-GENERATION",
+            &at("/generations", key),
+            format!("没有人会是第“{key}”代:代际最多到 3"),
+            "删掉这一项",
+        ));
+    }
+}
+
+fn unused(findings: &mut Vec<Finding>, set: &RuleSet) {
+    let mut used: BTreeSet<&str> = set.generations.values().map(String::as_str).collect();
+    used.extend(set.inviter_thanks.as_deref());
+    for effect in set.rules.iter().flat_map(|rule| &rule.then) {
+        if let super::document::EffectKind::Grant { benefit, .. } = &effect.kind {
+            used.insert(benefit);
+        }
+    }
+    for name in set.benefits.keys().filter(|name| !used.contains(name.as_str())) {
+        findings.push(Finding::warn(
+            "RULE-UNUSED",
+            &at("/benefits", name),
+            format!("权益“{name}”没有被用到"),
+            "用上它,或删掉",
+        ));
+    }
+}
+
+fn worst_case(compiled: &CompiledRuleSet, programme: &ProgrammeCaps) -> WorstCase {
+    let mut unbounded = Vec::new();
+    let mut total: i64 = 0;
+    let days = compiled.from.zip(compiled.to).map(|(from, to)| days(from, to));
+    for rule in &compiled.rules {
+        match rule_cost(rule, days) {
+            Some(fen) => total = total.saturating_add(fen),
+            None => unbounded.push(rule.pointer.clone()),
+        }
+    }
+    let gifts = (1..=3).filter_map(|generation| compiled.welcome(generation)).chain(&compiled.inviter_thanks);
+    if gifts.into_iter().any(|gift| gift.benefit.cost_fen() != Some(0)) {
+        match programme.budget_fen {
+            Some(fen) => total = total.saturating_add(fen),
+            None => unbounded.push("/caps/budget_fen".to_owned()),
+        }
+    }
+    WorstCase { fen: if unbounded.is_empty() { Some(total) } else { None }, unbounded }
+}
+
+/// What one rule can cost: its budget, else its benefits times how often the rule may fire.
+fn rule_cost(rule: &CompiledRule, days: Option<i64>) -> Option<i64> {
+    let mut each: i64 = 0;
+    for effect in &rule.effects {
+        if let Action::Grant { benefit, .. } = effect {
+            match benefit.benefit.cost_fen() {
+                Some(fen) => each = each.saturating_add(fen),
+                None => return rule.caps.budget_fen,
+            }
+        }
+    }
+    if each == 0 {
+        return Some(0);
+    }
+    let times = days.and_then(|days| rule.caps.per_rule.iter().map(|cap| times(*cap, days)).min());
+    let by_count = times.map(|times| times.saturating_mul(each));
+    match (rule.caps.budget_fen, by_count) {
+        (Some(budget), Some(count)) => Some(budget.min(count)),
+        (budget, count) => budget.or(count),
+    }
+}
+
+/// How often a rolling cap lets something happen within so many days: once more than the spans that fit.
+fn times(cap: Cap, days: i64) -> i64 {
+    let seconds = days.saturating_mul(86_400);
+    let spans = seconds / cap.per.get().num_seconds().max(1);
+    i64::from(cap.times).saturating_mul(spans.saturating_add(1))
+}
+
+fn days(from: NaiveDate, to: NaiveDate) -> i64 {
+    (to - from).num_days().saturating_add(1)
+}
+
+fn budget(worst: &WorstCase) -> Option<Finding> {
+    match (worst.fen, worst.unbounded.first()) {
+        (Some(0), _) => None,
+        (Some(fen), _) => {
+            Some(Finding::warn("RULE-BUDGET", "", format!("最坏情况下一共支出 {}", yuan(fen)), "确认这笔预算已获批准"))
+        }
+        (None, first) => Some(Finding::warn(
+            "RULE-BUDGET",
+            first.map_or("", String::as_str),
+            format!("最坏情况下的支出没有上限(共 {} 处)", worst.unbounded.len()),
+            "给这些地方写上 budget_fen",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Contradictions, shadows, gaps and budgets; and that nothing is called dead that can act.
+
+use super::*;
+use crate::rule::tests::{decide, facts};
+use crate::rule::{Outcome, PolicyPack, check};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+fn found(document: &Json) -> Vec<(String, String)> {
+    let checked = check(document, PolicyPack::shipped());
+    assert!(checked.compiled.is_some(), "{:?}", checked.findings);
+    let analysis = checked.findings.into_iter().filter(|finding| finding.id.starts_with("RULE-"));
+    analysis.map(|finding| (finding.id, finding.pointer)).collect()
+}
+
+fn one(when: &Json) -> Json {
+    json!({"schema": 1, "name": "试", "rules": [
+        {"id": "r", "title": "试", "on": ["rating.submitted"], "when": when, "then": [{"effect": "tag", "tag": "满意"}]}]})
+}
+
+fn score(op: &str, value: &str) -> Json {
+    json!({"fact": "rating.score", "op": op, "value": value})
+}
+
+#[test]
+fn contradicting_conditions_are_found() {
+    let dead = [
+        json!({"all": [score("gte", "4.80"), score("lt", "4.50")]}),
+        json!({"all": [score("gt", "4.79"), {"not": score("gte", "4.80")}]}),
+        json!({"all": [score("gte", "4.80"), {"fact": "rating.score", "op": "is_unknown"}]}),
+        json!({"all": [score("gte", "4.80"), {"any": [score("lt", "2.00"), score("eq", "3.00")]}]}),
+        json!({"all": [{"fact": "customer.city", "op": "eq", "value": "上海"}, {"fact": "customer.city", "op": "eq", "value": "北京"}]}),
+        json!({"all": [{"fact": "booking.is_rework", "op": "ne", "value": true}, {"fact": "booking.is_rework", "op": "ne", "value": false}]}),
+    ];
+    for when in dead {
+        assert_eq!(found(&one(&when)), [("RULE-CONTRADICTION".to_owned(), "/rules/0/when".to_owned())], "{when}");
+    }
+}
+
+#[test]
+fn what_can_happen_is_not_called_a_contradiction() {
+    let alive = [
+        json!({"all": [score("gte", "4.80"), score("lte", "4.80")]}),
+        json!({"any": [score("gte", "4.80"), score("lt", "4.50")]}),
+        json!({"any": [{"all": [score("gte", "4.80"), score("lt", "4.50")]}, score("lt", "4.50")]}),
+        json!({"all": [{"fact": "customer.city", "op": "ne", "value": "上海"}, {"fact": "customer.city", "op": "ne", "value": "北京"}]}),
+    ];
+    for when in alive {
+        assert_eq!(found(&one(&when)), Vec::new(), "{when}");
+    }
+}
+
+fn grouped(first: &Json, second: &Json) -> Json {
+    let rule = |id: &str, when: &Json, priority: i64| {
+        json!({"id": id, "title": id, "on": ["rating.submitted"], "when": when, "then": [{"effect": "tag", "tag": id}],
+            "priority": priority, "exclusive_group": "g"})
+    };
+    json!({"schema": 1, "name": "试", "rules": [rule("a", first, 9), rule("b", second, 1)]})
+}
+
+#[test]
+fn a_rule_behind_a_wider_one_of_its_group_is_shadowed() {
+    let shadow = [("RULE-SHADOW".to_owned(), "/rules/1".to_owned())];
+    assert_eq!(found(&grouped(&score("gte", "4.00"), &score("gte", "4.80"))), shadow);
+    assert_eq!(found(&grouped(&score("gte", "4.80"), &score("gte", "4.00"))), []);
+    let narrower = json!({"all": [score("gte", "4.00"), {"fact": "booking.is_rework", "op": "eq", "value": false}]});
+    assert_eq!(found(&grouped(&narrower, &score("gte", "4.80"))), []);
+    assert_eq!(found(&grouped(&score("gte", "4.00"), &narrower)), shadow);
+}
+
+#[test]
+fn an_invitation_always_vetoed_by_a_suppression_is_shadowed() {
+    let document = json!({"schema": 1, "name": "试", "organiser": "甲", "period": {"from": "2026-01-01", "to": "2026-12-31"}, "rules": [
+        {"id": "ask", "title": "问", "on": ["complaint.sla_breached"], "then": [{"effect": "invite", "template": "t"}]},
+        {"id": "stop", "title": "停", "on": ["complaint.sla_breached"], "then": [{"effect": "suppress_invitations", "for": "P1D", "appeal": true}]}]});
+    assert_eq!(found(&document), [("RULE-SHADOW".to_owned(), "/rules/0".to_owned())]);
+}
+
+#[test]
+fn gaps_in_generations_and_unused_benefits_are_named() {
+    let document = json!({"schema": 1, "name": "试", "rules": [], "generations": {"1": "a", "3": "a"},
+        "benefits": {"a": {"kind": "privilege", "privilege": "x"}, "b": {"kind": "coupon", "fen": 1}}});
+    let expected = [("RULE-GENERATION", "/generations"), ("RULE-UNUSED", "/benefits/b")];
+    assert_eq!(found(&document), expected.map(|(id, pointer)| (id.to_owned(), pointer.to_owned())));
+}
+
+fn granting(caps: &Json) -> WorstCase {
+    let document = json!({"schema": 1, "name": "试", "period": {"from": "2026-01-01", "to": "2026-01-30"}, "rules": [
+        {"id": "r", "title": "试", "on": ["referral.qualified"], "caps": caps,
+            "then": [{"effect": "grant", "to": "inviter", "benefit": "c"}]}],
+        "benefits": {"c": {"kind": "coupon", "fen": 2000}}});
+    check(&document, PolicyPack::shipped()).worst_case
+}
+
+#[test]
+fn the_worst_case_is_the_tighter_of_budget_and_count() {
+    assert_eq!(granting(&json!({"budget_fen": 5000})).fen, Some(5000));
+    let ten = json!([{"times": 10, "per": "P30D"}]);
+    // 30 days may touch two rolling spans of 30 days.
+    assert_eq!(granting(&json!({"per_rule": ten})).fen, Some(40_000));
+    assert_eq!(granting(&json!({"per_rule": ten, "budget_fen": 5000})).fen, Some(5000));
+    let open = granting(&json!({}));
+    assert_eq!((open.fen, open.unbounded), (None, vec!["/rules/0".to_owned()]));
+}
+
+#[test]
+fn a_rule_without_budget_for_its_coupon_is_dead() {
+    let mut document = json!({"schema": 1, "name": "试", "rules": [{"id": "r", "title": "试", "on": ["referral.qualified"],
+        "caps": {"budget_fen": 0}, "then": [{"effect": "grant", "to": "inviter", "benefit": "c"}]}],
+        "benefits": {"c": {"kind": "coupon", "fen": 1}}});
+    assert_eq!(found(&document)[0], ("RULE-DEAD".to_owned(), "/rules/0/caps/budget_fen".to_owned()));
+    document["benefits"]["c"] = json!({"kind": "privilege", "privilege": "x"});
+    assert_eq!(found(&document), []);
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_fires_is_called_a_contradiction(
+        low in 101_i64..500, high in 101_i64..500, op in prop::sample::select(vec!["gte", "lte", "eq", "ne", "gt", "lt"]),
+        flip: bool, any: bool, got in 100_i64..=500,
+    ) {
+        let text = |value: i64| crate::rule::decimal_text(value, 2);
+        let second = score(op, &text(high.min(499)));
+        let second = if flip { json!({"not": second}) } else { second };
+        let when = json!({ if any { "any" } else { "all" }: [score("gte", &text(low)), second] });
+        let document = one(&when);
+        let fired = decide(&document, "rating.submitted", &facts(&[("rating.score", got)]))[0].outcome == Outcome::Fired;
+        let dead = found(&document).iter().any(|(id, _)| id == "RULE-CONTRADICTION");
+        prop_assert!(!(fired && dead));
+    }
+}

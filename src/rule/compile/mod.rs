@@ -1,0 +1,321 @@
+//! From a written rule set to one that may run: types checked, benefits looked up, `not` pushed inward, consents collected.
+
+mod condition;
+#[cfg(test)]
+mod tests;
+
+use super::decision::{Action, ConsentNeed, NamedBenefit};
+use super::document::{
+    BenefitSpec, Caps, EffectKind, EffectSpec, Hours, ProgrammeCaps, Recipient, Rule, RuleSet, Trigger,
+};
+use super::event::EventKind;
+use super::finding::{Finding, at};
+use super::reference::FactRef;
+use super::tree::Node;
+use chrono::NaiveDate;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A rule set that may run: typed, lawful in its types, partitioned by event.
+#[derive(Clone, Debug)]
+pub struct CompiledRuleSet {
+    /// What the campaign is called.
+    pub name: String,
+    /// Who stands behind it.
+    pub organiser: Option<String>,
+    /// First day it is valid, business date.
+    pub from: Option<NaiveDate>,
+    /// Last day it is valid, business date.
+    pub to: Option<NaiveDate>,
+    /// The direct inviter's benefit for a qualified friend.
+    pub inviter_thanks: Option<NamedBenefit>,
+    /// Limits of welcome and thanks benefits as written; see [`super::PolicyPack::programme_caps`].
+    pub caps: ProgrammeCaps,
+    generations: BTreeMap<u8, NamedBenefit>,
+    pub(crate) rules: Vec<Arc<CompiledRule>>,
+    partitions: BTreeMap<EventKind, Partition>,
+}
+
+/// The rules that listen to one event, in the order they are decided, and the facts they read.
+#[derive(Clone, Debug, Default)]
+struct Partition {
+    rules: Vec<Arc<CompiledRule>>,
+    facts: BTreeSet<FactRef>,
+}
+
+/// One rule that may run.
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledRule {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) pointer: String,
+    pub(crate) place: usize,
+    pub(crate) on: BTreeSet<EventKind>,
+    pub(crate) when: Node,
+    pub(crate) effects: Vec<Action>,
+    pub(crate) purposes: Vec<ConsentNeed>,
+    pub(crate) caps: Caps,
+    pub(crate) hours: Option<Hours>,
+    pub(crate) priority: i64,
+    pub(crate) group: Option<String>,
+    pub(crate) facts: BTreeSet<FactRef>,
+}
+
+impl CompiledRuleSet {
+    /// The welcome benefit of a friend of this generation (1 to 3).
+    pub fn welcome(&self, generation: u8) -> Option<&NamedBenefit> {
+        self.generations.get(&generation)
+    }
+
+    /// The facts an event of this kind needs; nothing else has to be read.
+    pub fn facts_for(&self, kind: EventKind) -> impl Iterator<Item = &FactRef> {
+        self.partitions.get(&kind).into_iter().flat_map(|part| part.facts.iter())
+    }
+
+    /// Whether any rule listens to this kind.
+    pub fn listens_to(&self, kind: EventKind) -> bool {
+        self.partitions.contains_key(&kind)
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there is no rule.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The rules listening to a kind, suppressions first, then by priority, then as written.
+    pub(crate) fn listening(&self, kind: EventKind) -> impl Iterator<Item = &CompiledRule> {
+        self.partitions.get(&kind).into_iter().flat_map(|part| part.rules.iter().map(Arc::as_ref))
+    }
+}
+
+impl CompiledRule {
+    pub(crate) fn suppresses(&self) -> bool {
+        self.effects.iter().any(|effect| matches!(effect, Action::SuppressInvitations { .. }))
+    }
+
+    pub(crate) fn invites(&self) -> bool {
+        self.effects.iter().any(|effect| matches!(effect, Action::Invite { .. }))
+    }
+}
+
+/// Types, resolves and partitions a rule set. Every fault is reported, each with its pointer; an unlawful form
+/// (cash, a recipient further up) carries the id of its lint and never compiles (REF-01, REF-02).
+pub fn compile(set: &RuleSet) -> Result<CompiledRuleSet, Vec<Finding>> {
+    let mut findings = Vec::new();
+    for spec in set.benefits.values() {
+        lawful(&mut findings, spec);
+    }
+    let rules: Vec<_> = set
+        .rules
+        .iter()
+        .enumerate()
+        .filter_map(|(place, rule)| compile_rule(&mut findings, set, place, rule).map(Arc::new))
+        .collect();
+    let generations = generations(&mut findings, set);
+    let inviter_thanks =
+        set.inviter_thanks.as_ref().and_then(|name| named(&mut findings, set, "/inviter_thanks", name));
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    Ok(CompiledRuleSet {
+        name: set.name.clone(),
+        organiser: set.organiser.clone(),
+        from: set.from,
+        to: set.to,
+        inviter_thanks,
+        caps: set.caps.clone(),
+        generations,
+        partitions: partition(&rules),
+        rules,
+    })
+}
+
+fn partition(rules: &[Arc<CompiledRule>]) -> BTreeMap<EventKind, Partition> {
+    let mut partitions: BTreeMap<EventKind, Partition> = BTreeMap::new();
+    for rule in rules {
+        for kind in &rule.on {
+            let part = partitions.entry(*kind).or_default();
+            part.facts.extend(rule.facts.iter().cloned());
+            part.rules.push(Arc::clone(rule));
+        }
+    }
+    for part in partitions.values_mut() {
+        part.rules.sort_by_key(|rule| (!rule.suppresses(), -rule.priority, rule.place));
+    }
+    partitions
+}
+
+fn compile_rule(findings: &mut Vec<Finding>, set: &RuleSet, place: usize, rule: &Rule) -> Option<CompiledRule> {
+    let before = findings.len();
+    let on = triggers(findings, rule);
+    let mut nodes: Vec<Node> =
+        rule.audience.iter().filter_map(|segment| condition::segment(findings, segment)).collect();
+    nodes.extend(rule.when.as_ref().and_then(|when| condition::build(findings, &set.parameters, when, false)));
+    let effects: Vec<_> = rule.then.iter().filter_map(|effect| action(findings, set, effect)).collect();
+    if findings.len() > before {
+        return None;
+    }
+    let when = Node::All(nodes);
+    let (facts, purposes) = needs(&when, &effects);
+    Some(CompiledRule {
+        id: rule.id.clone(),
+        title: rule.title.clone(),
+        pointer: rule.pointer.clone(),
+        place,
+        on,
+        when,
+        effects,
+        purposes,
+        caps: rule.caps.clone(),
+        hours: rule.schedule,
+        priority: rule.priority,
+        group: rule.exclusive_group.clone(),
+        facts,
+    })
+}
+
+fn triggers(findings: &mut Vec<Finding>, rule: &Rule) -> BTreeSet<EventKind> {
+    let mut on = BTreeSet::new();
+    for (index, trigger) in rule.on.iter().enumerate() {
+        match trigger {
+            Trigger::Known(kind) => {
+                on.insert(*kind);
+            }
+            Trigger::Other(name) => {
+                let names: Vec<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+                findings.push(Finding::block(
+                    "RULE-EVENT",
+                    &at(&at(&rule.pointer, "on"), index),
+                    format!("没有“{name}”这个事件"),
+                    format!("可用:{}", names.join("、")),
+                ));
+            }
+        }
+    }
+    on
+}
+
+/// Facts read and consents needed. Invitations also read what may never be overruled: open complaints (REF-09), minors.
+fn needs(when: &Node, effects: &[Action]) -> (BTreeSet<FactRef>, Vec<ConsentNeed>) {
+    let mut facts = BTreeSet::new();
+    when.each(&mut |test| {
+        facts.insert(test.fact.clone());
+        if let super::tree::Rhs::Fact(other) = &test.rhs {
+            facts.extend(other.parse::<FactRef>());
+        }
+    });
+    let of_facts =
+        facts.iter().filter_map(|fact| fact.meaning().ok()?.consent).map(|(purpose, of)| ConsentNeed { purpose, of });
+    let purposes: BTreeSet<_> = of_facts.chain(effects.iter().filter_map(Action::consent)).collect();
+    let purposes = purposes.into_iter().collect();
+    if effects.iter().any(|effect| matches!(effect, Action::Invite { .. })) {
+        facts.extend(super::evaluate::GUARDS.into_iter().filter_map(|name| name.parse::<FactRef>().ok()));
+    }
+    (facts, purposes)
+}
+
+fn action(findings: &mut Vec<Finding>, set: &RuleSet, spec: &EffectSpec) -> Option<Action> {
+    Some(match &spec.kind {
+        EffectKind::Invite { template, send, expires_after } => {
+            Action::Invite { template: template.clone(), send: *send, expires_after: *expires_after }
+        }
+        EffectKind::Grant { to, benefit, once, expires_after, hop, basis } => {
+            let place = at(&spec.pointer, "benefit");
+            let found = named(findings, set, &place, benefit);
+            refuse_lint_only(findings, spec, *hop, basis.as_deref());
+            let Recipient::Known(to) = to else {
+                findings.push(Finding::block(
+                    "REF-L01",
+                    &at(&spec.pointer, "to"),
+                    "奖励只能给好友本人(invitee)或直接邀请他的人(inviter)",
+                    "改成 invitee 或 inviter",
+                ));
+                return None;
+            };
+            let benefit = found?;
+            let expires_after = expires_after.or(benefit.benefit.expires_after());
+            Action::Grant { to: *to, benefit, once: *once, expires_after }
+        }
+        EffectKind::SuppressInvitations { lasts, appeal } => {
+            Action::SuppressInvitations { lasts: *lasts, appeal: *appeal }
+        }
+        EffectKind::Tag { tag } => Action::Tag { tag: tag.clone() },
+        EffectKind::NotifyStaff { text, role } => Action::NotifyStaff { text: text.clone(), role: role.clone() },
+        EffectKind::Unlock { feature } => Action::Unlock { feature: feature.clone() },
+    })
+}
+
+fn refuse_lint_only(findings: &mut Vec<Finding>, spec: &EffectSpec, hop: Option<i64>, basis: Option<&str>) {
+    if hop.is_some_and(|hop| hop != 1) {
+        findings.push(Finding::block(
+            "REF-L01",
+            &at(&spec.pointer, "hop"),
+            "奖励只能发给好友本人或直接邀请人,不能再往上",
+            "删掉 hop",
+        ));
+    }
+    if let Some(basis) = basis.filter(|basis| *basis != "fixed") {
+        findings.push(Finding::block(
+            "RULE-BASIS",
+            &at(&spec.pointer, "basis"),
+            format!("奖励数额不能取决于“{basis}”"),
+            "奖励只能是固定的(删掉 basis)",
+        ));
+    }
+}
+
+fn lawful(findings: &mut Vec<Finding>, spec: &BenefitSpec) {
+    match spec {
+        BenefitSpec::Unlawful { pointer, kind } => findings.push(Finding::block(
+            "RULE-BENEFIT",
+            &at(pointer, "kind"),
+            format!("不能发放“{kind}”这种权益"),
+            "改用 price_off、coupon、goods 或 privilege",
+        )),
+        BenefitSpec::Lawful { pointer, transferable: true, .. } => findings.push(Finding::block(
+            "REF-L06",
+            pointer,
+            "权益只能本人使用,不能转让或提现",
+            "删掉 transferable 和 withdrawable",
+        )),
+        BenefitSpec::Lawful { .. } => {}
+    }
+}
+
+fn named(findings: &mut Vec<Finding>, set: &RuleSet, pointer: &str, name: &str) -> Option<NamedBenefit> {
+    let Some(spec) = set.benefits.get(name) else {
+        findings.push(Finding::block(
+            "RULE-BENEFIT",
+            pointer,
+            format!("benefits 里没有“{name}”"),
+            "先在 benefits 里写明这个权益",
+        ));
+        return None;
+    };
+    spec.lawful().map(|benefit| NamedBenefit { name: name.to_owned(), benefit: benefit.clone() })
+}
+
+fn generations(findings: &mut Vec<Finding>, set: &RuleSet) -> BTreeMap<u8, NamedBenefit> {
+    let mut found = BTreeMap::new();
+    for (key, name) in &set.generations {
+        let pointer = at("/generations", key);
+        let Some(generation) = ["1", "2", "3"].iter().position(|known| known == key) else {
+            findings.push(Finding::block(
+                "REF-L12",
+                &pointer,
+                format!("代际只有 1、2、3,没有“{key}”"),
+                "最多写到第 3 代",
+            ));
+            continue;
+        };
+        if let Some(benefit) = named(findings, set, &pointer, name) {
+            found.insert(u8::try_from(generation + 1).unwrap_or(u8::MAX), benefit);
+        }
+    }
+    found
+}

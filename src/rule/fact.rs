@@ -1,0 +1,307 @@
+//! The fact catalogue: the one table of what a condition may read, and what each of it means for the law.
+
+use super::event::EventKind as E;
+use serde::Serialize;
+
+/// The type of a fact; it fixes the scale of its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Yes or no.
+    Bool,
+    /// A whole number.
+    Int,
+    /// How many; never negative.
+    Count,
+    /// A 1.00 to 5.00 score, inside in hundredths.
+    Score,
+    /// A share from 0 to 1, inside in basis points.
+    Ratio,
+    /// Money in fen.
+    Money,
+    /// A word or slug.
+    Text,
+    /// Several slugs.
+    List,
+}
+
+impl Kind {
+    /// Decimal places people may write.
+    pub(crate) const fn places(self) -> u32 {
+        match self {
+            Self::Score => 2,
+            Self::Ratio => 4,
+            Self::Bool | Self::Int | Self::Count | Self::Money | Self::Text | Self::List => 0,
+        }
+    }
+
+    /// Whether values are ordered numbers.
+    pub(crate) const fn is_number(self) -> bool {
+        matches!(self, Self::Int | Self::Count | Self::Score | Self::Ratio | Self::Money)
+    }
+}
+
+/// What a fact is about in the eyes of the lint (law.md 5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Nature {
+    /// Nothing special.
+    Plain,
+    /// Prepaying, topping up, fees, membership: timing only (REF-04).
+    Payment,
+    /// Having bought before.
+    Purchase,
+    /// The value of a rating: timing only (REF-09).
+    Rating,
+    /// Shares and forwarding (REF-06).
+    Share,
+    /// Clicks, visits, registrations (REF-06).
+    Visit,
+    /// People brought, whether or not they bought.
+    Headcount,
+    /// Friends whose order was completed and past its refund window.
+    Qualified,
+    /// A team or downline.
+    Team,
+    /// A ranking among customers.
+    Ranking,
+    /// A sensitive class of personal information (PIPL 28).
+    Sensitive,
+    /// A profile tag (PIPL 24).
+    Profile,
+    /// Being a minor.
+    Minor,
+}
+
+/// Whose consent is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Whose {
+    /// The customer the decision is about.
+    Customer,
+    /// The friend of the referral the event is about.
+    Invitee,
+}
+
+/// One row of the catalogue.
+#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
+pub struct FactDef {
+    /// Dotted name used in documents.
+    pub name: &'static str,
+    /// Type and scale.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// Unit shown to people.
+    pub unit: &'static str,
+    /// What it is called, zh-CN.
+    pub label: &'static str,
+    /// The feature that supplies it.
+    pub owner: &'static str,
+    /// The consent purpose reading it needs; null when none.
+    pub consent: Option<&'static str>,
+    /// Events that can change it.
+    #[schema(value_type = Vec<String>)]
+    pub events: &'static [E],
+    /// The only words it can hold; empty when free.
+    pub options: &'static [&'static str],
+    /// Whether `@last(n).fold` and `@within(P…).fold` may be asked of it.
+    pub history: bool,
+    /// Known only so that the lint can name the fault; never supplied, never offered.
+    #[serde(skip)]
+    pub(crate) lint_only: bool,
+    #[serde(skip)]
+    pub(crate) nature: Nature,
+    #[serde(skip)]
+    pub(crate) whose: Whose,
+    #[serde(skip)]
+    pub(crate) min: i64,
+    #[serde(skip)]
+    pub(crate) max: i64,
+}
+
+const PROFILING: &str = "referral_profiling";
+const LINK: &str = "referral_link";
+
+const fn fact(name: &'static str, label: &'static str, kind: Kind, owner: &'static str) -> FactDef {
+    let (min, max, unit) = match kind {
+        Kind::Bool => (0, 1, ""),
+        Kind::Int => (i64::MIN, i64::MAX, ""),
+        Kind::Count => (0, i64::MAX, "次"),
+        Kind::Score => (100, 500, "分"),
+        Kind::Ratio => (0, 10_000, "比例"),
+        Kind::Money => (0, i64::MAX, "fen"),
+        Kind::Text | Kind::List => (0, 0, ""),
+    };
+    FactDef {
+        name,
+        kind,
+        unit,
+        label,
+        owner,
+        consent: None,
+        events: &[],
+        options: &[],
+        history: false,
+        lint_only: false,
+        nature: Nature::Plain,
+        whose: Whose::Customer,
+        min,
+        max,
+    }
+}
+
+impl FactDef {
+    const fn on(mut self, events: &'static [E]) -> Self {
+        self.events = events;
+        self
+    }
+    const fn unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+    const fn nature(mut self, nature: Nature) -> Self {
+        self.nature = nature;
+        self
+    }
+    const fn consent(mut self, purpose: &'static str) -> Self {
+        self.consent = Some(purpose);
+        self
+    }
+    const fn of_invitee(mut self) -> Self {
+        self.consent = Some(LINK);
+        self.whose = Whose::Invitee;
+        self
+    }
+    const fn range(mut self, min: i64, max: i64) -> Self {
+        self.min = min;
+        self.max = max;
+        self
+    }
+    const fn options(mut self, options: &'static [&'static str]) -> Self {
+        self.options = options;
+        self
+    }
+    const fn history(mut self) -> Self {
+        self.history = true;
+        self
+    }
+    const fn forbidden(mut self, nature: Nature) -> Self {
+        self.lint_only = true;
+        self.nature = nature;
+        self
+    }
+}
+
+const fn dimension(name: &'static str, label: &'static str) -> FactDef {
+    rating(name, label).unit("分")
+}
+
+const fn rating(name: &'static str, label: &'static str) -> FactDef {
+    fact(name, label, Kind::Score, "rating")
+        .on(&[E::RatingSubmitted])
+        .nature(Nature::Rating)
+        .consent(PROFILING)
+        .history()
+}
+
+/// Every fact. 种子文档: 预存达 50% 且评分不低于 4.8、工单超时清零、连续两次转介绍、代际。
+pub(crate) const FACTS: &[FactDef] = &[
+    fact("booking.prepaid_ratio", "预存比例", Kind::Ratio, "payment")
+        .on(&[E::PaymentSucceeded])
+        .nature(Nature::Payment)
+        .history(),
+    fact("booking.total_fen", "订单总价", Kind::Money, "booking")
+        .on(&[E::BookingCompleted])
+        .nature(Nature::Payment)
+        .history(),
+    fact("booking.prepaid_fen", "已付金额", Kind::Money, "payment")
+        .on(&[E::PaymentSucceeded])
+        .nature(Nature::Payment)
+        .history(),
+    fact("booking.sla_breached", "工单超时", Kind::Bool, "workorder").on(&[E::BookingCompleted]).history(),
+    fact("booking.late_minutes", "迟到时间", Kind::Count, "workorder")
+        .on(&[E::BookingCompleted])
+        .unit("分钟")
+        .history(),
+    fact("booking.service", "服务项目", Kind::Text, "booking").on(&[E::BookingCompleted]),
+    fact("booking.is_rework", "返工单", Kind::Bool, "booking").on(&[E::BookingCompleted]).history(),
+    rating("rating.score", "评分"),
+    dimension("rating.quality", "质量分"),
+    dimension("rating.punctuality", "准时分"),
+    dimension("rating.attitude", "态度分"),
+    dimension("rating.communication", "沟通分"),
+    dimension("rating.value", "性价比分"),
+    fact("complaint.kind", "投诉类别", Kind::Text, "complaint")
+        .on(&[E::ComplaintOpened])
+        .options(&["quality", "lateness", "damage", "attitude", "price", "other"]),
+    fact("customer.open_complaints", "未结投诉", Kind::Count, "complaint")
+        .on(&[E::ComplaintOpened, E::ComplaintResolved])
+        .unit("件"),
+    fact("customer.completed_bookings", "已完成服务", Kind::Count, "booking")
+        .on(&[E::BookingCompleted])
+        .nature(Nature::Purchase)
+        .consent(PROFILING),
+    fact("customer.generation", "客户代际", Kind::Count, "referral").on(&[E::ReferralRedeemed]).unit("代").range(0, 3),
+    fact("customer.city", "所在城市", Kind::Text, "customer").on(&[]),
+    fact("customer.area", "所在区域", Kind::Text, "customer").on(&[]),
+    fact("customer.days_since_last_invite", "距上次邀约", Kind::Count, "referral").unit("天").consent(PROFILING),
+    fact("customer.is_minor", "未成年人", Kind::Bool, "customer").nature(Nature::Minor),
+    fact("customer.tags", "客户标签", Kind::List, "crm").nature(Nature::Profile).consent(PROFILING),
+    fact("inviter.consecutive_qualified", "连续达标的转介绍", Kind::Count, "referral")
+        .on(&[E::ReferralQualified, E::ReferralReversed])
+        .nature(Nature::Qualified),
+    fact("inviter.qualified_count", "达标的转介绍", Kind::Count, "referral")
+        .on(&[E::ReferralQualified, E::ReferralReversed])
+        .nature(Nature::Qualified),
+    fact("referral.generation", "好友代际", Kind::Count, "referral")
+        .on(&[E::ReferralRedeemed])
+        .unit("代")
+        .range(1, 3)
+        .of_invitee(),
+    fact("referral.share_count", "转发次数", Kind::Count, "referral").forbidden(Nature::Share),
+    fact("referral.share_rate", "转发率", Kind::Ratio, "referral").forbidden(Nature::Share),
+    fact("referral.click_count", "好友点击次数", Kind::Count, "referral").forbidden(Nature::Visit),
+    fact("referral.visit_count", "好友访问次数", Kind::Count, "referral").forbidden(Nature::Visit),
+    fact("referral.registered_count", "好友注册人数", Kind::Count, "referral").forbidden(Nature::Visit),
+    fact("inviter.invited_count", "邀请人数", Kind::Count, "referral").unit("人").forbidden(Nature::Headcount),
+    fact("inviter.team_size", "团队人数", Kind::Count, "referral").unit("人").forbidden(Nature::Team),
+    fact("inviter.team_fen", "团队业绩", Kind::Money, "referral").forbidden(Nature::Team),
+    fact("inviter.rank", "邀请排名", Kind::Count, "referral").unit("名").forbidden(Nature::Ranking),
+    fact("customer.topup_fen", "充值金额", Kind::Money, "wallet").forbidden(Nature::Payment),
+    fact("customer.is_member", "付费会员", Kind::Bool, "wallet").forbidden(Nature::Payment),
+    fact("customer.health", "健康状况", Kind::Text, "customer").forbidden(Nature::Sensitive),
+    fact("customer.has_child", "家有儿童", Kind::Bool, "customer").forbidden(Nature::Sensitive),
+    fact("customer.has_ill_elder", "老人患病", Kind::Bool, "customer").forbidden(Nature::Sensitive),
+    fact("customer.religion", "宗教信仰", Kind::Text, "customer").forbidden(Nature::Sensitive),
+    fact("customer.finance", "财务状况", Kind::Text, "customer").forbidden(Nature::Sensitive),
+    fact("customer.disability", "残障情况", Kind::Text, "customer").forbidden(Nature::Sensitive),
+];
+
+/// The catalogue as the console offers it: every fact a rule may lawfully read.
+pub fn catalogue() -> impl Iterator<Item = &'static FactDef> {
+    FACTS.iter().filter(|row| !row.lint_only)
+}
+
+/// Looks a fact up by name, the lint-only ones included.
+pub(crate) fn find(name: &str) -> Option<&'static FactDef> {
+    FACTS.iter().find(|row| row.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_offered_facts_have_labels() {
+        let names: std::collections::BTreeSet<_> = FACTS.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), FACTS.len());
+        assert!(catalogue().all(|row| !row.label.is_empty() && row.min <= row.max));
+        assert!(catalogue().all(|row| row.name != "referral.share_count"));
+    }
+
+    #[test]
+    fn ratings_and_tags_are_profile_facts() {
+        for name in ["rating.score", "customer.tags", "customer.completed_bookings"] {
+            assert_eq!(find(name).and_then(|row| row.consent), Some("referral_profiling"), "{name}");
+        }
+    }
+}

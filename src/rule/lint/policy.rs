@@ -1,0 +1,143 @@
+//! The policy pack: severities, clauses, thresholds and word lists of the lint, as versioned data.
+
+use crate::rule::document::{Cap, ProgrammeCaps};
+use crate::rule::finding::{Finding, Severity};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+const SHIPPED: &str = include_str!("../../../config/rulesets/policy.json");
+
+static PACK: LazyLock<PolicyPack> = LazyLock::new(|| PolicyPack::parse(SHIPPED).unwrap_or_default());
+
+/// What may be published here. Ids without a severity block: a pack that fails to say fails closed.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyPack {
+    /// Which edition of the law's reading this is; recorded with every publish.
+    pub version: String,
+    severities: BTreeMap<String, Severity>,
+    /// Limits that hold in the types and so cannot be lowered.
+    locked: BTreeSet<String>,
+    clauses: BTreeMap<String, String>,
+    /// When nothing is sent, minutes of the business day; `from` is after `to` (REF-23).
+    pub quiet_hours: QuietHours,
+    /// How often a person may be asked at most (REF-23).
+    pub invitations: Option<Cap>,
+    programme: ProgrammeCaps,
+    /// When a referral tree is frozen for review (REF-10).
+    pub subtree_alarm: Option<SubtreeAlarm>,
+    /// Whether self-invites are checked for at redemption (REF-15).
+    pub self_invite_checks: bool,
+    pub(super) kinds: BTreeMap<String, String>,
+    pub(super) bases: BTreeMap<String, String>,
+    pub(super) triggers: BTreeMap<String, String>,
+    pub(super) sources: BTreeSet<String>,
+    pub(super) sensitive_words: Vec<String>,
+    pub(super) superlatives: Vec<String>,
+    pub(super) coercive: Vec<String>,
+    pub(super) void_terms: Vec<String>,
+}
+
+/// The nightly pause, minutes since business midnight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuietHours {
+    /// First quiet minute, in the evening.
+    pub from: u32,
+    /// First minute after, in the morning.
+    pub to: u32,
+}
+
+/// The line at which a referral tree is looked at by a person (公通字〔2013〕37号: 30 people, 3 levels).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubtreeAlarm {
+    /// People in the tree.
+    pub people: u32,
+    /// Levels of the tree.
+    pub levels: u32,
+}
+
+impl PolicyPack {
+    /// The pack shipped with this version.
+    pub fn shipped() -> &'static Self {
+        &PACK
+    }
+
+    /// Reads a pack; the error says what is wrong with the file.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// How severe a lint is here.
+    pub fn severity(&self, id: &str) -> Severity {
+        self.severities.get(id).copied().unwrap_or(Severity::Block)
+    }
+
+    /// Lowers a lint from block to approve for this deployment, on the officer's recorded legal opinion. Limits that hold in the
+    /// types (no cash, nobody beyond the direct inviter) are refused with a zh-CN reason.
+    pub fn lower(&mut self, id: &str) -> Result<(), String> {
+        if self.locked.contains(id) {
+            return Err(format!("{id} 是类型层面的底线,不能放宽"));
+        }
+        match self.severities.get_mut(id) {
+            Some(severity) if *severity == Severity::Block => {
+                *severity = Severity::Approve;
+                Ok(())
+            }
+            Some(_) => Err(format!("{id} 本来就不阻止发布")),
+            None => Err(format!("没有 {id} 这一条")),
+        }
+    }
+
+    /// The caps on welcome and thanks benefits: the document's, filled up with this pack's defaults (REF-08).
+    pub fn programme_caps(&self, written: &ProgrammeCaps) -> ProgrammeCaps {
+        ProgrammeCaps {
+            per_inviter: if written.per_inviter.is_empty() {
+                self.programme.per_inviter.clone()
+            } else {
+                written.per_inviter.clone()
+            },
+            budget_fen: written.budget_fen.or(self.programme.budget_fen),
+        }
+    }
+
+    /// A finding of this pack's severity with its clause.
+    pub(super) fn finding(&self, id: &str, pointer: &str, message: impl Into<String>, fix: &str) -> Finding {
+        Finding {
+            severity: self.severity(id),
+            clause: self.clauses.get(id).cloned(),
+            ..Finding::block(id, pointer, message, fix)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_pack_is_whole() {
+        let pack = PolicyPack::parse(SHIPPED).unwrap();
+        assert_eq!(&pack, PolicyPack::shipped());
+        assert!(pack.severities.keys().all(|id| pack.clauses.contains_key(id)));
+        let named = pack.kinds.values().chain(pack.bases.values()).chain(pack.triggers.values()).chain(&pack.locked);
+        assert!(named.clone().count() > 20);
+        for id in named {
+            assert!(pack.severities.contains_key(id), "{id}");
+        }
+        assert!(pack.quiet_hours.from > pack.quiet_hours.to && pack.self_invite_checks);
+    }
+
+    #[test]
+    fn type_level_limits_cannot_be_lowered() {
+        let mut pack = PolicyPack::shipped().clone();
+        for id in ["REF-L01", "REF-L06", "REF-L12", "REF-L13", "REF-L99"] {
+            assert!(pack.lower(id).is_err(), "{id}");
+        }
+        assert_eq!(pack.lower("REF-L04"), Ok(()));
+        assert_eq!(pack.severity("REF-L04"), Severity::Approve);
+        assert_eq!(pack.severity("REF-L99"), Severity::Block);
+    }
+}
