@@ -1,0 +1,96 @@
+//! Consent as a proof: what needs it takes it as a parameter.
+
+use super::{
+    purpose::Purpose,
+    store::{self, Grant},
+};
+use crate::{
+    kernel::{AppError, Result},
+    platform::Ctx,
+};
+use entity::{
+    ids::{AccountId, BookingId, ConsentRecordId},
+    values::ConsentState,
+};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use serde_json::{Value, json};
+use std::marker::PhantomData;
+
+/// What a consent is limited to, e.g. one order (CR-24).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    pub(super) name: String,
+    pub(super) id: String,
+}
+
+impl Scope {
+    /// One order.
+    pub fn booking(id: BookingId) -> Self {
+        Self { name: "booking_id".into(), id: id.to_string() }
+    }
+
+    pub(super) fn key(scope: Option<&Self>) -> String {
+        scope.map_or_else(String::new, |scope| format!("{}={}", scope.name, scope.id))
+    }
+
+    pub(super) fn json(scope: Option<&Self>) -> Value {
+        scope.map_or(Value::Null, |scope| json!({ scope.name.clone(): scope.id }))
+    }
+}
+
+/// Proof that a person's consent to `P` stands, for as long as the transaction that locked it. Cannot be made, cloned
+/// or kept elsewhere.
+pub struct Granted<'tx, P: Purpose> {
+    subject: AccountId,
+    record: ConsentRecordId,
+    transaction: PhantomData<&'tx DatabaseTransaction>,
+    purpose: PhantomData<fn() -> P>,
+}
+
+impl<P: Purpose> Granted<'_, P> {
+    /// The record, to be stored with whatever rests on it.
+    pub fn record_id(&self) -> ConsentRecordId {
+        self.record
+    }
+
+    /// Whose consent.
+    pub fn subject(&self) -> AccountId {
+        self.subject
+    }
+}
+
+/// Reads the grant under a lock that lasts as long as `tx`: a withdrawal that comes now waits, one that came before is
+/// seen.
+///
+/// # Errors
+/// `consent_required` with the purpose when there is no live grant.
+pub async fn require<'tx, P: Purpose>(
+    ctx: &Ctx,
+    tx: &'tx DatabaseTransaction,
+    subject: AccountId,
+    scope: Option<Scope>,
+) -> Result<Granted<'tx, P>> {
+    let row = store::lock(tx, subject, P::KEY, &Scope::key(scope.as_ref())).await?;
+    let record = row.filter(|row| live(row, ctx)).map(|row| row.record_id);
+    let record = record.ok_or_else(|| AppError::consent_required(P::KEY))?;
+    Ok(Granted { subject, record, transaction: PhantomData, purpose: PhantomData })
+}
+
+/// Whether a consent stands, without a lock: for showing, never for acting.
+///
+/// # Errors
+/// A database fault.
+pub async fn holds(
+    ctx: &Ctx,
+    db: &(impl ConnectionTrait + Sync),
+    subject: AccountId,
+    purpose: &str,
+    scope: Option<Scope>,
+) -> Result<bool> {
+    let row = store::find(db, subject, purpose, &Scope::key(scope.as_ref())).await?;
+    Ok(row.is_some_and(|row| live(&row, ctx)))
+}
+
+fn live(row: &Grant, ctx: &Ctx) -> bool {
+    row.state == ConsentState::Granted && row.expires_at.is_none_or(|end| end > ctx.env.now())
+}
