@@ -28,6 +28,10 @@ pub struct Model {
     pub transaction_id: Option<String>,
     /// Prepay id.
     pub prepay_id: Option<String>,
+    /// Idempotency key of the request that made it: a take-over finds the same order.
+    pub request_key: Option<String>,
+    /// Until when it may be paid; entering again at WeChat Pay needs the same value.
+    pub expires_at: Option<DateTimeUtc>,
     /// Paid at.
     pub paid_at: Option<DateTimeUtc>,
     /// When the row was written.

@@ -12,7 +12,7 @@ use sea_orm_migration::{
 };
 
 /// See the module.
-pub struct Up;
+pub(crate) struct Up;
 
 impl MigrationName for Up {
     fn name(&self) -> &'static str {
@@ -56,6 +56,8 @@ async fn payment(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(string("out_trade_no").unique_key())
         .col(string_null("transaction_id").unique_key())
         .col(string_null("prepay_id"))
+        .col(string_null("request_key"))
+        .col(timestamp_with_time_zone_null("expires_at"))
         .col(timestamp_with_time_zone_null("paid_at"))
         .col(timestamp_with_time_zone("created_at"))
         .foreign_key(
@@ -75,6 +77,17 @@ async fn payment(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .name("ix_payment_booking_id")
                 .table("payment")
                 .col("booking_id")
+                .to_owned(),
+        )
+        .await?;
+    schema
+        .create_index(
+            Index::create()
+                .unique()
+                .name("uq_payment_customer_id_request_key")
+                .table("payment")
+                .col("customer_id")
+                .col("request_key")
                 .to_owned(),
         )
         .await?;

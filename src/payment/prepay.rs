@@ -1,0 +1,151 @@
+//! Opening a prepayment: our row, then WeChat Pay's order, then the answer. Two steps around a network call.
+
+use super::store;
+use crate::{
+    booking,
+    identity,
+    kernel::{AppError, Result},
+    outbox::timer,
+    platform::{Ctx, OneByKey, wechat::{PayParams, Prepay}},
+};
+use chrono::Duration;
+use entity::{
+    ids::{AccountId, BookingId, PaymentId},
+    payment,
+    values::{BookingStatus, Fen, PaymentStatus},
+};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use serde::Serialize;
+
+/// Timer: ask WeChat Pay about an order nobody told us about.
+pub(super) const QUERY_DUE: &str = "payment.query_due.v1";
+/// When to ask first.
+const FIRST_QUERY: Duration = Duration::minutes(5);
+
+/// What a customer needs to pay.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct PrepaymentOut {
+    id: PaymentId,
+    status: PaymentStatus,
+    amount_fen: i64,
+    /// What is still missing to confirm the booking once this is paid.
+    required_fen: i64,
+    wechat_pay: PayParams,
+}
+
+/// An order about to be opened at WeChat Pay.
+pub(super) struct Order {
+    pub(super) id: PaymentId,
+    prepay: Prepay,
+    required: Fen,
+}
+
+/// First transaction: checks the booking and writes (or, after a crash, finds) the payment.
+///
+/// # Errors
+/// `not_found`, `invalid_state`, `validation` on `/amount_fen`.
+pub(super) async fn begin(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    customer: AccountId,
+    booking: BookingId,
+    amount: Fen,
+    key: Option<&str>,
+) -> Result<Order> {
+    booking::of_customer(tx, customer, booking).await?;
+    let visit = booking::lock(tx, booking).await?;
+    let now = ctx.env.now();
+    match visit.status {
+        BookingStatus::PendingPayment if visit.hold_expires_at.is_none_or(|end| end > now) => {}
+        BookingStatus::Confirmed | BookingStatus::InService | BookingStatus::AwaitingAcceptance => {}
+        _ => return Err(AppError::invalid_state("这个预约现在不能付款")),
+    }
+    let balance = booking::open_balance(&visit);
+    if balance <= Fen::ZERO {
+        return Err(AppError::invalid_state("这个预约已经付清"));
+    }
+    if amount > balance {
+        let detail = format!("最多还可支付 {}", balance.yuan());
+        return Err(AppError::field("/amount_fen", "range", detail));
+    }
+    let openid = identity::openid_of(ctx, tx, customer).await?;
+    let openid = openid.ok_or_else(|| AppError::invalid_state("请先用微信登录"))?;
+    let row = match known(tx, customer, key).await? {
+        Some(row) => row,
+        None => insert(ctx, tx, &visit, amount, key).await?,
+    };
+    let half = i64::try_from(i128::from(visit.total_fen.0) * i128::from(ctx.config.booking.prepay_bp) / 10_000);
+    let required = Fen(half.unwrap_or(i64::MAX)).minus(visit.prepaid_fen).minus(amount);
+    let prepay = Prepay {
+        out_trade_no: row.out_trade_no,
+        description: "家政服务预存".into(),
+        amount_fen: amount.0,
+        openid,
+        attach: None,
+        time_expire: row.expires_at,
+    };
+    Ok(Order { id: row.id, prepay, required: required.max(Fen::ZERO) })
+}
+
+/// The order an earlier, interrupted request with this key made.
+async fn known(tx: &DatabaseTransaction, customer: AccountId, key: Option<&str>) -> Result<Option<payment::Model>> {
+    let Some(key) = key else { return Ok(None) };
+    let row = payment::Entity::find()
+        .filter(payment::Column::CustomerId.eq(customer))
+        .filter(payment::Column::RequestKey.eq(key));
+    Ok(row.one_by_key(tx).await?)
+}
+
+async fn insert(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    visit: &entity::booking::Model,
+    amount: Fen,
+    key: Option<&str>,
+) -> Result<payment::Model> {
+    let id: PaymentId = ctx.env.id();
+    let row = payment::ActiveModel {
+        id: Set(id),
+        booking_id: Set(visit.id),
+        customer_id: Set(visit.customer_id),
+        amount_fen: Set(amount),
+        status: Set(PaymentStatus::Pending),
+        // 32 letters and digits, as WeChat Pay wants them.
+        out_trade_no: Set(id.0.simple().to_string()),
+        transaction_id: Set(None),
+        prepay_id: Set(None),
+        request_key: Set(key.map(str::to_owned)),
+        expires_at: Set(visit.hold_expires_at),
+        paid_at: Set(None),
+        created_at: Set(ctx.env.now()),
+    };
+    let row = row.insert(tx).await?;
+    timer::schedule(tx, &ctx.env, QUERY_DUE, id, ctx.env.now() + FIRST_QUERY).await?;
+    Ok(row)
+}
+
+/// The network call between the two transactions; safe to repeat, because the number stays the same.
+pub(super) async fn call(ctx: &Ctx, order: &Order) -> Result<(String, PayParams)> {
+    let prepay_id = ctx.wechat.prepay_jsapi(&order.prepay).await?;
+    let params = ctx.wechat.pay_params(&prepay_id)?;
+    Ok((prepay_id, params))
+}
+
+/// Second transaction: keeps the prepay id; its answer is stored with the key.
+pub(super) async fn finish(
+    tx: &DatabaseTransaction,
+    order: &Order,
+    prepay_id: String,
+    wechat_pay: PayParams,
+) -> Result<PrepaymentOut> {
+    let change = payment::ActiveModel { id: Set(order.id), prepay_id: Set(Some(prepay_id)), ..Default::default() };
+    change.update(tx).await?;
+    let row = store::payment(tx, order.id).await?;
+    Ok(PrepaymentOut {
+        id: row.id,
+        status: row.status,
+        amount_fen: row.amount_fen.0,
+        required_fen: order.required.0,
+        wechat_pay,
+    })
+}
