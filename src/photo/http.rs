@@ -1,0 +1,101 @@
+//! Uploading and looking.
+
+use super::{
+    ingest,
+    read::{PhotoOut, out},
+    upload,
+};
+use crate::{
+    booking,
+    http::Problem,
+    identity::{Actor, Anyone, Operations, Role, Worker},
+    kernel::{AppError, Result},
+    platform::{Ctx, OneByKey, limiter::Limit},
+    worker,
+};
+use actix_multipart::Multipart;
+use actix_web::{HttpResponse, get, http::header, post, web};
+use entity::{
+    ids::{BookingId, PhotoId},
+    photo,
+    values::{AccountKind, PhotoStatus},
+};
+use sea_orm::EntityTrait;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Registers the calls.
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(add).service(thumbnail).service(full);
+}
+
+/// The form of an upload.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the multipart form in the API document")]
+struct PhotoForm {
+    /// `before` or `after`.
+    kind: String,
+    /// The checklist item it proves.
+    checklist_key: Option<String>,
+    /// JPEG, PNG or WebP.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// Add a photo to my job. Needs the customer's consent for this order; without it the checklist alone suffices.
+#[utoipa::path(tag = "worker", request_body(content = PhotoForm, content_type = "multipart/form-data"),
+    security(("bearer" = [])),
+    responses((status = 201, body = PhotoOut), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem)))]
+#[post("/worker/jobs/{booking_id}/photos")]
+async fn add(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Worker>,
+    id: web::Path<BookingId>,
+    form: Multipart,
+) -> Result<HttpResponse> {
+    ctx.limits.check(Limit::Upload, &actor.id.to_string())?;
+    let me = worker::of_account(ctx.db.read(), actor.id).await?;
+    booking::of_worker(ctx.db.read(), me.id, *id).await?;
+    let form = ingest::read(form, ctx.config.photo.max_bytes).await?;
+    let row = upload::upload(&ctx, me.id, *id, form).await?;
+    Ok(HttpResponse::Created().json(out(&ctx, row)))
+}
+
+/// A photo somebody may see: the customer of the visit, the worker of the job, operations. Others get 404.
+async fn visible(ctx: &Ctx, actor: &Actor<Anyone>, id: PhotoId) -> Result<photo::Model> {
+    let db = ctx.db.read();
+    let row = photo::Entity::find_by_id(id).one_by_key(db).await?;
+    let row = row.filter(|row| row.status == PhotoStatus::Stored).ok_or_else(AppError::not_found)?;
+    let allowed = match actor.kind {
+        AccountKind::Customer => booking::of_customer(db, actor.id, row.booking_id).await.is_ok(),
+        AccountKind::Worker => worker::of_account(db, actor.id).await?.id == row.worker_id,
+        AccountKind::Staff => Operations::admits(actor.kind, &actor.roles),
+    };
+    if allowed { Ok(row) } else { Err(AppError::not_found()) }
+}
+
+async fn jpeg(ctx: &Ctx, key: &str) -> Result<HttpResponse> {
+    let bytes = ctx.blobs.get(key).await?;
+    Ok(HttpResponse::Ok()
+        .content_type("image/jpeg")
+        .insert_header((header::CONTENT_DISPOSITION, "inline; filename=\"photo.jpg\""))
+        .body(bytes))
+}
+
+/// The photo.
+#[utoipa::path(tag = "photo", security(("bearer" = [])),
+    responses((status = 200, content_type = "image/jpeg"), (status = 404, body = Problem)))]
+#[get("/photos/{id}")]
+async fn full(ctx: web::Data<Ctx>, actor: Actor<Anyone>, id: web::Path<PhotoId>) -> Result<HttpResponse> {
+    let row = visible(&ctx, &actor, *id).await?;
+    jpeg(&ctx, &row.blob_key).await
+}
+
+/// Its thumbnail.
+#[utoipa::path(tag = "photo", security(("bearer" = [])),
+    responses((status = 200, content_type = "image/jpeg"), (status = 404, body = Problem)))]
+#[get("/photos/{id}/thumbnail")]
+async fn thumbnail(ctx: web::Data<Ctx>, actor: Actor<Anyone>, id: web::Path<PhotoId>) -> Result<HttpResponse> {
+    let row = visible(&ctx, &actor, *id).await?;
+    jpeg(&ctx, &row.thumbnail_key).await
+}

@@ -1,0 +1,58 @@
+//! Photos as bookings list them.
+
+use super::store;
+use crate::{kernel::Result, platform::Ctx};
+use chrono::{DateTime, Utc};
+use entity::{
+    ids::{BookingId, PhotoId},
+    photo,
+    values::{PhotoKind, PhotoStatus},
+};
+use sea_orm::ConnectionTrait;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// A photo without its bytes.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct PhotoOut {
+    id: PhotoId,
+    kind: PhotoKind,
+    checklist_key: Option<String>,
+    width: i32,
+    height: i32,
+    status: PhotoStatus,
+    created_at: DateTime<Utc>,
+    url: String,
+    thumbnail_url: String,
+}
+
+pub(super) fn out(ctx: &Ctx, row: photo::Model) -> PhotoOut {
+    let url = format!("{}/api/v1/photos/{}", ctx.public_url(), row.id);
+    PhotoOut {
+        id: row.id,
+        kind: row.kind,
+        checklist_key: row.checklist_key,
+        width: row.width,
+        height: row.height,
+        status: row.status,
+        created_at: row.created_at,
+        thumbnail_url: format!("{url}/thumbnail"),
+        url,
+    }
+}
+
+/// The photos of these bookings that are not hidden.
+///
+/// # Errors
+/// A database fault.
+pub async fn of_bookings(
+    ctx: &Ctx,
+    db: &impl ConnectionTrait,
+    bookings: &[BookingId],
+) -> Result<HashMap<BookingId, Vec<PhotoOut>>> {
+    let mut photos: HashMap<BookingId, Vec<PhotoOut>> = HashMap::new();
+    for row in store::of(db, bookings).await?.into_iter().filter(|row| row.status == PhotoStatus::Stored) {
+        photos.entry(row.booking_id).or_default().push(out(ctx, row));
+    }
+    Ok(photos)
+}
