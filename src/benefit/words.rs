@@ -27,3 +27,9 @@ pub(super) const WHAT_INVITER_SEES: &str = "邀请人只会看到遮盖后的称
 pub(super) fn share_title(controller: &Controller) -> String {
     format!("{}:我在用的家政服务", controller.name)
 }
+
+/// What a WeChat notice is about, 20 characters at most. A service notice: no benefit, no praise (WX-11).
+pub(super) const NOTICE_TITLE: &str = "您的服务回访已送达";
+
+/// Its second line: what to do, and that nothing has to be done.
+pub(super) const NOTICE_NOTE: &str = "点击查看,可在隐私设置中关闭";

@@ -25,4 +25,4 @@ pub use http::{Tokens, routes};
 pub use staff::{NewStaff, add_staff};
 pub use staff_audit::audit_staff;
 pub use token::TokenKey;
-pub use wechat_login::openid_of;
+pub use wechat_login::{account_of_openid, openid_of};

@@ -80,3 +80,20 @@ pub async fn openid_of(ctx: &Ctx, db: &(impl ConnectionTrait + Sync), account: A
         .pop();
     Ok(row.map(|row| row.openid))
 }
+
+/// The account of an openid in our mini-program.
+///
+/// # Errors
+/// A database fault.
+pub async fn account_of_openid(
+    ctx: &Ctx,
+    db: &(impl ConnectionTrait + Sync),
+    openid: &str,
+) -> Result<Option<AccountId>> {
+    let row = wechat_identity::Entity::find()
+        .filter(wechat_identity::Column::Appid.eq(ctx.wechat.appid()))
+        .filter(wechat_identity::Column::Openid.eq(openid))
+        .one_by_key(db)
+        .await?;
+    Ok(row.map(|row| row.account_id))
+}

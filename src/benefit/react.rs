@@ -1,0 +1,149 @@
+//! What growth does when others tell something.
+
+use super::{events::InvitationSent, invite, qualify, redeem, reversal, reward, sending, suppression};
+use crate::{
+    booking::BookingCompleted,
+    consent::ConsentWithdrawn,
+    kernel::Result,
+    notify,
+    outbox::{Consumer, Delivered, Event, Registry},
+    payment::PaymentRefunded,
+    platform::Ctx,
+};
+use entity::{
+    customer_tag,
+    ids::{AccountId, BookingId, InvitationId, RewardId},
+    values::{RewardCause, RewardStatus},
+};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use serde_json::Value;
+
+/// Registers growth's consumers.
+pub fn consumers(registry: Registry) -> Registry {
+    registry.with(Orders).with(Withdrawals).with(Timers).with(Messages)
+}
+
+/// Friends' orders: completed, refunded, past their window.
+struct Orders;
+
+#[async_trait::async_trait]
+impl Consumer for Orders {
+    fn name(&self) -> &'static str {
+        "benefit.orders"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &[BookingCompleted::KIND, PaymentRefunded::KIND, qualify::WINDOW_DUE]
+    }
+
+    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+        match event.kind.as_str() {
+            BookingCompleted::KIND => {
+                let done: BookingCompleted = event.read()?;
+                use_welcome(ctx, tx, done.customer_id, done.booking_id).await?;
+                qualify::completed(ctx, tx, done.customer_id, done.booking_id, event.occurred_at).await
+            }
+            PaymentRefunded::KIND => {
+                let back: PaymentRefunded = event.read()?;
+                if back.full { reversal::refunded(ctx, tx, back.booking_id).await } else { Ok(()) }
+            }
+            _ => qualify::window_over(ctx, tx, event.subject::<BookingId>()?).await,
+        }
+    }
+}
+
+/// The newcomer's price benefit belongs to his first visit: when that is done, the benefit is used.
+async fn use_welcome(ctx: &Ctx, tx: &DatabaseTransaction, customer: AccountId, booking: BookingId) -> Result<()> {
+    use entity::reward::{Column, Entity};
+    let Some(link) = redeem::of_invitee(tx, customer).await? else { return Ok(()) };
+    let waiting = Entity::find()
+        .filter(Column::ReferralId.eq(link.id))
+        .filter(Column::AccountId.eq(customer))
+        .filter(Column::Cause.eq(RewardCause::Welcome))
+        .filter(Column::Kind.eq("price_off"))
+        .filter(Column::Status.eq(RewardStatus::Granted))
+        .all(tx)
+        .await?;
+    for reward in waiting {
+        reward::step(ctx, tx, reward.id, RewardStatus::Used, "首单已使用", Some(booking)).await?;
+    }
+    Ok(())
+}
+
+/// Consent taken back: what waits is cancelled, what was inferred goes (CR-33); what was earned stays (CR-34).
+struct Withdrawals;
+
+#[async_trait::async_trait]
+impl Consumer for Withdrawals {
+    fn name(&self) -> &'static str {
+        "benefit.withdrawals"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &[ConsentWithdrawn::KIND]
+    }
+
+    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+        let withdrawn: ConsentWithdrawn = event.read()?;
+        if withdrawn.purpose != "referral_profiling" {
+            return Ok(());
+        }
+        suppression::stop_scheduled(ctx, tx, withdrawn.account_id).await?;
+        customer_tag::Entity::delete_many()
+            .filter(customer_tag::Column::CustomerId.eq(withdrawn.account_id))
+            .exec(tx)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Moments: sending, running out.
+struct Timers;
+
+#[async_trait::async_trait]
+impl Consumer for Timers {
+    fn name(&self) -> &'static str {
+        "benefit.timers"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &[invite::SEND_DUE, invite::EXPIRY_DUE, reward::EXPIRY_DUE]
+    }
+
+    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+        match event.kind.as_str() {
+            invite::SEND_DUE => sending::due(ctx, tx, event.subject::<InvitationId>()?).await,
+            invite::EXPIRY_DUE => sending::expired(ctx, tx, event.subject::<InvitationId>()?).await,
+            _ => {
+                let id = event.subject::<RewardId>()?;
+                reward::step(ctx, tx, id, RewardStatus::Expired, "已过有效期", None).await.map(drop)
+            }
+        }
+    }
+}
+
+/// An invitation was shown in the app: who ticked a message and consented to the channel is told in WeChat, too.
+struct Messages;
+
+#[async_trait::async_trait]
+impl Consumer for Messages {
+    fn name(&self) -> &'static str {
+        "benefit.messages"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &[InvitationSent::KIND]
+    }
+
+    async fn before(&self, ctx: &Ctx, event: &Delivered) -> Result<Value> {
+        let sent: InvitationSent = event.read()?;
+        Ok(serde_json::to_value(sending::tell(ctx, &sent).await?)?)
+    }
+
+    async fn handle(&self, _: &Ctx, tx: &DatabaseTransaction, _: &Delivered, posted: Value) -> Result<()> {
+        match serde_json::from_value::<Option<notify::Posted>>(posted)? {
+            Some(posted) => notify::record(tx, &posted).await,
+            None => Ok(()),
+        }
+    }
+}

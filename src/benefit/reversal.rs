@@ -1,0 +1,49 @@
+//! Undoing: a full refund takes back what the order had earned, once.
+
+use super::{events::Reversed, reward};
+use crate::{kernel::Result, outbox, platform::Ctx};
+use entity::{
+    ids::BookingId,
+    referral,
+    reward::{Column, Entity},
+    values::{ReferralStatus, RewardStatus},
+};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+
+/// All that was paid for `booking` is back: the referral it qualified is reversed and its unused rewards are revoked.
+pub(super) async fn refunded(ctx: &Ctx, tx: &DatabaseTransaction, booking: BookingId) -> Result<()> {
+    let links = referral::Entity::find()
+        .filter(referral::Column::BookingId.eq(booking))
+        .filter(referral::Column::Status.eq(ReferralStatus::Qualified))
+        .lock_exclusive()
+        .all(tx)
+        .await?;
+    for link in links {
+        referral::ActiveModel {
+            id: Set(link.id),
+            status: Set(ReferralStatus::Reversed),
+            reversed_at: Set(Some(ctx.env.now())),
+            ..Default::default()
+        }
+        .update(tx)
+        .await?;
+        revoke_of(ctx, tx, &link).await?;
+        let event = Reversed {
+            referral_id: link.id,
+            inviter_id: link.inviter_id,
+            invitee_id: link.invitee_id,
+            booking_id: Some(booking),
+        };
+        outbox::append(tx, &ctx.env, &event).await?;
+    }
+    Ok(())
+}
+
+async fn revoke_of(ctx: &Ctx, tx: &DatabaseTransaction, link: &referral::Model) -> Result<()> {
+    let rewards = Entity::find().filter(Column::ReferralId.eq(link.id)).all(tx).await?;
+    for reward in rewards {
+        // What was used stays used: the visit it paid for is over.
+        reward::step(ctx, tx, reward.id, RewardStatus::Revoked, "好友的订单已全额退款", None).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! The `decision` table: every decision with its reasons (PIPL-16, PIPL-39).
+
+use crate::{
+    kernel::{Cursor, Result},
+    platform::Ctx,
+    rule::{BlockedBy, Decision, Facts, Outcome},
+};
+use entity::{
+    decision,
+    ids::{AccountId, BookingId, DecisionId, EventId},
+    values::DecisionOutcome,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{Expr, OnConflict},
+};
+use serde_json::{Value, json};
+
+/// The engine's outcome as stored.
+pub(super) fn stored(outcome: Outcome) -> DecisionOutcome {
+    match outcome {
+        Outcome::Fired => DecisionOutcome::Fired,
+        Outcome::Not => DecisionOutcome::Not,
+        Outcome::Unknown => DecisionOutcome::Unknown,
+        Outcome::Held => DecisionOutcome::Held,
+    }
+}
+
+pub(super) fn word(blocked: BlockedBy) -> String {
+    serde_json::to_value(blocked).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A decision about to be stored.
+pub(super) struct New<'a> {
+    pub(super) decision: &'a Decision,
+    pub(super) booking: Option<BookingId>,
+    pub(super) version: i32,
+    pub(super) effects: Vec<String>,
+    pub(super) facts: &'a Facts,
+}
+
+/// Stores it; the same event, customer and rule are stored once.
+pub(super) async fn record(ctx: &Ctx, tx: &DatabaseTransaction, new: New<'_>) -> Result<()> {
+    let one = new.decision;
+    let row = decision::ActiveModel {
+        id: Set(ctx.env.id::<DecisionId>()),
+        event_id: Set(EventId(one.event_id)),
+        event_kind: Set(one.event.name().to_owned()),
+        customer_id: Set(AccountId(one.customer_id)),
+        booking_id: Set(new.booking),
+        rule_id: Set(one.rule_id.clone()),
+        rule_title: Set(one.title.clone()),
+        ruleset_version: Set(new.version),
+        outcome: Set(stored(one.outcome)),
+        blocked_by: Set(one.blocked_by.map(word)),
+        conditions: Set(serde_json::to_value(&one.conditions)?),
+        effects: Set(json!({ "done": new.effects, "reason": one.reason })),
+        facts: Set(serde_json::to_value(new.facts)?),
+        created_at: Set(ctx.env.now()),
+    };
+    use decision::Column::{CustomerId, EventId as Event, RuleId};
+    decision::Entity::insert(row)
+        .on_conflict(OnConflict::columns([Event, CustomerId, RuleId]).do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// What decisions to list.
+#[derive(Default)]
+pub(super) struct Filter {
+    pub(super) customer: Option<AccountId>,
+    pub(super) booking: Option<BookingId>,
+    pub(super) event: Option<String>,
+}
+
+pub(super) async fn page(db: &impl ConnectionTrait, cursor: Cursor, filter: Filter) -> Result<Vec<decision::Model>> {
+    let mut query = decision::Entity::find().order_by_desc(decision::Column::Id).limit(cursor.fetch());
+    if let Some(customer) = filter.customer {
+        query = query.filter(decision::Column::CustomerId.eq(customer));
+    }
+    if let Some(booking) = filter.booking {
+        query = query.filter(decision::Column::BookingId.eq(booking));
+    }
+    if let Some(event) = filter.event {
+        query = query.filter(decision::Column::EventKind.eq(event));
+    }
+    if let Some(before) = cursor.before {
+        query = query.filter(decision::Column::Id.lt(DecisionId(before)));
+    }
+    Ok(query.all(db).await?)
+}
+
+/// Empties the fact snapshots of a person who has withdrawn; the reasons stay as proof (CR-33, PIPL-39).
+pub(super) async fn forget_facts(tx: &DatabaseTransaction, customer: AccountId) -> Result<()> {
+    decision::Entity::update_many()
+        .col_expr(decision::Column::Facts, Expr::value(Value::Object(serde_json::Map::new())))
+        .filter(decision::Column::CustomerId.eq(customer))
+        .exec(tx)
+        .await?;
+    Ok(())
+}

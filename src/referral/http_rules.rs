@@ -1,0 +1,275 @@
+//! Marketing's calls: facts, drafts, checks, publishing.
+
+use super::{
+    backtest::{self, BacktestOut},
+    publish, ruleset,
+};
+use crate::{
+    http::{Idem, Paging, Problem, Valid, ValidQuery, paging},
+    identity::{Actor, Marketing},
+    kernel::{AppError, Page, Result},
+    platform::Ctx,
+    rule::{FactDef, Finding, MAX_BYTES, catalogue},
+};
+use actix_web::{HttpResponse, get, http::StatusCode, post, put, web};
+use chrono::{DateTime, NaiveDate, Utc};
+use entity::{
+    ids::{AccountId, RulesetId},
+    ruleset as table,
+    values::RulesetStatus,
+};
+use sea_orm::DatabaseTransaction;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa_actix_web::service_config::ServiceConfig;
+use validator::Validate;
+
+/// Room for the name around the largest document.
+const BODY_LIMIT: usize = MAX_BYTES + 64 * 1024;
+
+/// Registers the calls under `/admin`.
+pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(facts)
+        .service(rollback)
+        .service(list)
+        .service(create)
+        .service(one)
+        .service(rewrite)
+        .service(check)
+        .service(backtest_one)
+        .service(approve)
+        .service(publish_one);
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct FactsOut {
+    items: Vec<FactDef>,
+}
+
+/// The fact catalogue: what a condition may read.
+#[utoipa::path(tag = "staff", security(("bearer" = [])), responses((status = 200, body = FactsOut)))]
+#[get("/facts")]
+async fn facts(_: Actor<Marketing>) -> HttpResponse {
+    HttpResponse::Ok().json(FactsOut { items: catalogue().copied().collect() })
+}
+
+#[derive(Deserialize, Validate, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RulesetIn {
+    #[validate(length(min = 1, max = 100))]
+    name: String,
+    /// The document of rules.md.
+    #[schema(value_type = Object)]
+    document: Value,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct RulesetOut {
+    id: RulesetId,
+    version: i32,
+    name: String,
+    status: RulesetStatus,
+    created_by: Option<AccountId>,
+    approved_by: Option<AccountId>,
+    published_at: Option<DateTime<Utc>>,
+    retired_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    /// Left out of lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    document: Option<Value>,
+}
+
+fn brief(row: table::Model) -> RulesetOut {
+    RulesetOut {
+        id: row.id,
+        version: row.version,
+        name: row.name,
+        status: row.status,
+        created_by: row.created_by,
+        approved_by: row.approved_by,
+        published_at: row.published_at,
+        retired_at: row.retired_at,
+        created_at: row.created_at,
+        document: None,
+    }
+}
+
+fn whole(mut row: table::Model) -> RulesetOut {
+    let document = std::mem::take(&mut row.document);
+    RulesetOut { document: Some(document), ..brief(row) }
+}
+
+/// Drafts and versions, newest first.
+#[utoipa::path(tag = "staff", params(Paging), security(("bearer" = [])),
+    responses((status = 200, body = Page<RulesetOut>)))]
+#[get("/rulesets")]
+async fn list(ctx: web::Data<Ctx>, _: Actor<Marketing>, query: ValidQuery<Paging>) -> Result<HttpResponse> {
+    let cursor = paging(&query.0)?;
+    let rows = ruleset::page(ctx.db.read(), cursor).await?;
+    Ok(HttpResponse::Ok().json(cursor.page(rows, |row| row.id.0, brief)))
+}
+
+/// Keep a draft.
+#[utoipa::path(tag = "staff", request_body = RulesetIn, security(("bearer" = [])),
+    responses((status = 201, body = RulesetOut), (status = 422, body = Problem)))]
+#[post("/rulesets")]
+async fn create(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Marketing>,
+    idem: Idem,
+    body: Valid<RulesetIn, BODY_LIMIT>,
+) -> Result<HttpResponse> {
+    let draft = (body.value.name, body.value.document);
+    let keep = async |tx: &DatabaseTransaction| Ok(whole(ruleset::create(&ctx, tx, actor.id, draft).await?));
+    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::CREATED, keep).await
+}
+
+/// One set with its document.
+#[utoipa::path(tag = "staff", security(("bearer" = [])),
+    responses((status = 200, body = RulesetOut), (status = 404, body = Problem)))]
+#[get("/rulesets/{id}")]
+async fn one(ctx: web::Data<Ctx>, _: Actor<Marketing>, id: web::Path<RulesetId>) -> Result<HttpResponse> {
+    Ok(HttpResponse::Ok().json(whole(ruleset::by_id(ctx.db.read(), *id).await?)))
+}
+
+/// Rewrite a draft.
+#[utoipa::path(tag = "staff", request_body = RulesetIn, security(("bearer" = [])),
+    responses((status = 200, body = RulesetOut), (status = 404, body = Problem), (status = 409, body = Problem)))]
+#[put("/rulesets/{id}")]
+async fn rewrite(
+    ctx: web::Data<Ctx>,
+    _: Actor<Marketing>,
+    id: web::Path<RulesetId>,
+    body: Valid<RulesetIn, BODY_LIMIT>,
+) -> Result<HttpResponse> {
+    let tx = ctx.db.begin_write().await?;
+    let row = ruleset::rewrite(&ctx, &tx, *id, (body.value.name, body.value.document)).await?;
+    ctx.commit(tx).await?;
+    Ok(HttpResponse::Ok().json(whole(row)))
+}
+
+#[derive(Deserialize, Validate, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NothingIn {}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct FindingsOut {
+    findings: Vec<Finding>,
+}
+
+/// Everything that can be said about a set before publishing.
+#[utoipa::path(tag = "staff", request_body = NothingIn, security(("bearer" = [])),
+    responses((status = 200, body = FindingsOut), (status = 404, body = Problem)))]
+#[post("/rulesets/{id}/check")]
+async fn check(
+    ctx: web::Data<Ctx>,
+    _: Actor<Marketing>,
+    id: web::Path<RulesetId>,
+    _: Valid<NothingIn>,
+) -> Result<HttpResponse> {
+    let row = ruleset::by_id(ctx.db.read(), *id).await?;
+    Ok(HttpResponse::Ok().json(FindingsOut { findings: publish::findings(&row) }))
+}
+
+/// A moment or a business date.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Bound {
+    At(DateTime<Utc>),
+    On(NaiveDate),
+}
+
+impl Bound {
+    fn moment(&self) -> DateTime<Utc> {
+        match self {
+            Self::At(at) => *at,
+            Self::On(day) => crate::kernel::day_bounds(*day).0,
+        }
+    }
+}
+
+#[derive(Deserialize, Validate, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct BacktestIn {
+    /// RFC 3339 or a date.
+    #[schema(value_type = String)]
+    from: Bound,
+    /// RFC 3339 or a date, excluded.
+    #[schema(value_type = String)]
+    to: Bound,
+    /// `live`, or the id of another set.
+    against: String,
+}
+
+/// Replay recorded decisions through this set and another.
+#[utoipa::path(tag = "staff", request_body = BacktestIn, security(("bearer" = [])),
+    responses((status = 200, body = BacktestOut), (status = 404, body = Problem), (status = 422, body = Problem)))]
+#[post("/rulesets/{id}/backtest")]
+async fn backtest_one(
+    ctx: web::Data<Ctx>,
+    _: Actor<Marketing>,
+    id: web::Path<RulesetId>,
+    body: Valid<BacktestIn>,
+) -> Result<HttpResponse> {
+    let against = match body.value.against.as_str() {
+        "live" => None,
+        other => {
+            let id = other.parse::<uuid::Uuid>().map(RulesetId);
+            Some(id.map_err(|_| AppError::field("/against", "format", "应为 live 或规则集编号"))?)
+        }
+    };
+    let span = (body.value.from.moment(), body.value.to.moment());
+    Ok(HttpResponse::Ok().json(backtest::run(&ctx, *id, span, against).await?))
+}
+
+/// Say yes to somebody else's draft.
+#[utoipa::path(tag = "staff", request_body = NothingIn, security(("bearer" = [])),
+    responses((status = 200, body = RulesetOut), (status = 403, body = Problem), (status = 409, body = Problem)))]
+#[post("/rulesets/{id}/approve")]
+async fn approve(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Marketing>,
+    id: web::Path<RulesetId>,
+    idem: Idem,
+    body: Valid<NothingIn>,
+) -> Result<HttpResponse> {
+    let say_yes = async |tx: &DatabaseTransaction| Ok(brief(publish::approve(&ctx, tx, *id, actor.id).await?));
+    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, say_yes).await
+}
+
+/// Put a set in force; refused while anything blocks it.
+#[utoipa::path(tag = "staff", request_body = NothingIn, security(("bearer" = [])),
+    responses((status = 200, body = RulesetOut), (status = 409, body = Problem), (status = 422, body = Problem)))]
+#[post("/rulesets/{id}/publish")]
+async fn publish_one(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Marketing>,
+    id: web::Path<RulesetId>,
+    idem: Idem,
+    body: Valid<NothingIn>,
+) -> Result<HttpResponse> {
+    let go = async |tx: &DatabaseTransaction| Ok(brief(publish::publish(&ctx, tx, *id).await?));
+    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, go).await
+}
+
+#[derive(Deserialize, Validate, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RollbackIn {
+    /// The version before the live one, when unsaid.
+    version: Option<i32>,
+}
+
+/// Put an earlier version back in force.
+#[utoipa::path(tag = "staff", request_body = RollbackIn, security(("bearer" = [])),
+    responses((status = 200, body = RulesetOut), (status = 404, body = Problem), (status = 422, body = Problem)))]
+#[post("/rulesets/rollback")]
+async fn rollback(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Marketing>,
+    idem: Idem,
+    body: Valid<RollbackIn>,
+) -> Result<HttpResponse> {
+    let back = async |tx: &DatabaseTransaction| Ok(brief(publish::rollback(&ctx, tx, body.value.version).await?));
+    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, back).await
+}

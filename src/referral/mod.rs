@@ -1,0 +1,41 @@
+//! Rule sets and decisions: who is asked, when, and why not.
+//!
+//! Owns `ruleset`, `decision`. Promises: one live set at a time; a set with a `block` finding is never published;
+//! without `referral_profiling` no fact of a person that needs it is read and nothing is evaluated from it; every
+//! decision is stored with the facts it saw; one decision per event, customer and rule. Emits nothing of its own
+//! (effects are benefit's). Listens to `rating.submitted`, `payment.succeeded`, `booking.completed`, `complaint.*`,
+//! `referral.*`, and `consent.withdrawn` (fact snapshots are emptied). Consents: those the rules' facts and effects
+//! need, asked under lock by the effects.
+
+mod backtest;
+mod decision;
+mod engine;
+mod facts;
+mod history;
+mod http;
+mod http_rules;
+mod live;
+mod publish;
+mod ruleset;
+mod why;
+
+pub use engine::consumers;
+pub use http::{admin_routes as decision_admin_routes, routes};
+pub use http_rules::routes as ruleset_admin_routes;
+pub use live::{LiveSet, install_default, live};
+
+use crate::rule::{PolicyPack, Severity};
+
+/// Findings of a rule-set file, one line each, for `linjian ruleset check`.
+pub fn check_text(text: &str) -> Vec<String> {
+    let checked = crate::rule::check_text(text, PolicyPack::shipped());
+    let line = |finding: &crate::rule::Finding| {
+        let severity = match finding.severity {
+            Severity::Block => "block",
+            Severity::Approve => "approve",
+            Severity::Warn => "warn",
+        };
+        format!("[{severity}] {} {} {} → {}", finding.id, finding.pointer, finding.message, finding.fix)
+    };
+    checked.findings.iter().map(line).collect()
+}

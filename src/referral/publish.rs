@@ -1,0 +1,126 @@
+//! Approving, publishing, rolling back.
+
+use super::ruleset::{by_id, lock};
+use crate::{
+    kernel::{AppError, Code, Result},
+    platform::{Ctx, OneByKey},
+    rule::{Finding, PolicyPack, Severity, check},
+};
+use entity::{
+    ids::{AccountId, RulesetId},
+    ruleset,
+    values::RulesetStatus,
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+
+/// Everything that can be said about a document now.
+pub(super) fn findings(row: &ruleset::Model) -> Vec<Finding> {
+    check(&row.document, PolicyPack::shipped()).findings
+}
+
+/// A second person says yes to a draft.
+///
+/// # Errors
+/// `forbidden` for its author; `invalid_state` unless it is a draft.
+pub(super) async fn approve(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: RulesetId,
+    by: AccountId,
+) -> Result<ruleset::Model> {
+    let row = lock(tx, id).await?;
+    if row.status != RulesetStatus::Draft {
+        return Err(AppError::invalid_state("只有草稿可以审批"));
+    }
+    if row.created_by == Some(by) {
+        return Err(AppError::new(Code::Forbidden, "起草人不能审批自己的草稿"));
+    }
+    let change = ruleset::ActiveModel {
+        id: Set(id),
+        status: Set(RulesetStatus::Approved),
+        approved_by: Set(Some(by)),
+        updated_at: Set(ctx.env.now()),
+        ..Default::default()
+    };
+    Ok(change.update(tx).await?)
+}
+
+/// Puts a set in force, if nothing blocks it.
+///
+/// # Errors
+/// `rule_rejected` with the findings; `invalid_state` for a set that is live.
+pub(super) async fn publish(ctx: &Ctx, tx: &DatabaseTransaction, id: RulesetId) -> Result<ruleset::Model> {
+    let live = live_for_update(tx).await?;
+    let row = lock(tx, id).await?;
+    if matches!(row.status, RulesetStatus::Live | RulesetStatus::Retired) {
+        return Err(AppError::invalid_state("这个版本已经发布过;要恢复它请用回滚"));
+    }
+    let found = findings(&row);
+    let blocking = found.iter().any(Finding::blocks);
+    let unapproved = row.approved_by.is_none() && found.iter().any(|finding| finding.severity == Severity::Approve);
+    if blocking || unapproved {
+        let what = if blocking { "规则集有必须修改的问题" } else { "这些问题需要第二个人审批后才能发布" };
+        return Err(AppError::new(Code::RuleRejected, what).with("findings", serde_json::to_value(&found)?));
+    }
+    switch(ctx, tx, live, row).await
+}
+
+/// Puts an earlier version back in force: the one before the live one, or a named one.
+///
+/// # Errors
+/// `not_found` when there is none; `rule_rejected` when the law pack has come to block it since.
+pub(super) async fn rollback(ctx: &Ctx, tx: &DatabaseTransaction, version: Option<i32>) -> Result<ruleset::Model> {
+    let live = live_for_update(tx).await?;
+    let mut query = ruleset::Entity::find().filter(ruleset::Column::Status.eq(RulesetStatus::Retired));
+    query = match version {
+        Some(version) => query.filter(ruleset::Column::Version.eq(version)),
+        None => query.order_by_desc(ruleset::Column::RetiredAt).limit(1),
+    };
+    let row = query.all(tx).await?.into_iter().next().ok_or_else(AppError::not_found)?;
+    let found = findings(&row);
+    if found.iter().any(Finding::blocks) {
+        let error = AppError::new(Code::RuleRejected, "这个旧版本按现行规定不能再发布");
+        return Err(error.with("findings", serde_json::to_value(&found)?));
+    }
+    switch(ctx, tx, live, row).await
+}
+
+/// The live row, locked: two publishes at once go one after the other.
+async fn live_for_update(tx: &DatabaseTransaction) -> Result<Option<ruleset::Model>> {
+    let live = ruleset::Entity::find().filter(ruleset::Column::Status.eq(RulesetStatus::Live)).lock_exclusive();
+    Ok(live.one_by_key(tx).await?)
+}
+
+async fn switch(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    live: Option<ruleset::Model>,
+    next: ruleset::Model,
+) -> Result<ruleset::Model> {
+    let now = ctx.env.now();
+    if let Some(live) = live {
+        ruleset::ActiveModel {
+            id: Set(live.id),
+            status: Set(RulesetStatus::Retired),
+            retired_at: Set(Some(now)),
+            updated_at: Set(now),
+            ..Default::default()
+        }
+        .update(tx)
+        .await?;
+    }
+    ruleset::ActiveModel {
+        id: Set(next.id),
+        status: Set(RulesetStatus::Live),
+        published_at: Set(Some(now)),
+        retired_at: Set(None),
+        updated_at: Set(now),
+        ..Default::default()
+    }
+    .update(tx)
+    .await?;
+    by_id(tx, next.id).await
+}

@@ -1,0 +1,94 @@
+//! "Why (not) yet": the last decisions about a person, in plain words.
+
+use super::decision::{self, Filter};
+use crate::{
+    kernel::{Cursor, Result},
+    platform::Ctx,
+    rule::{self, BlockedBy, ConditionResult, Decision, EventKind, Facts, Outcome, Truth},
+};
+use chrono::{DateTime, Utc};
+use entity::{decision as table, ids::AccountId, values::DecisionOutcome};
+use serde::Serialize;
+
+/// Decisions looked back at.
+const LOOK_BACK: u64 = 20;
+
+/// One decision, explained.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct WhyOut {
+    rule_id: String,
+    title: String,
+    outcome: DecisionOutcome,
+    blocked_by: Option<String>,
+    decided_at: DateTime<Utc>,
+    /// One per unmet or unknown condition, or why it was held.
+    sentences: Vec<String>,
+    /// The least that would have to change.
+    smallest_change: Option<String>,
+}
+
+/// The newest decision of each rule about this person.
+pub(super) async fn of_customer(ctx: &Ctx, customer: AccountId) -> Result<Vec<WhyOut>> {
+    let cursor = Cursor { before: None, limit: LOOK_BACK };
+    let filter = Filter { customer: Some(customer), ..Filter::default() };
+    let rows = decision::page(ctx.db.read(), cursor, filter).await?;
+    let mut told: Vec<WhyOut> = Vec::new();
+    for row in rows {
+        if told.iter().all(|known| known.rule_id != row.rule_id) {
+            told.push(explain(row));
+        }
+    }
+    Ok(told)
+}
+
+/// Rebuilds the engine's decision from its row and lets the engine explain it.
+fn explain(row: table::Model) -> WhyOut {
+    let conditions: Vec<ConditionResult> = serde_json::from_value(row.conditions).unwrap_or_default();
+    let facts: Facts = serde_json::from_value(row.facts).unwrap_or_default();
+    let reason = row.effects["reason"].as_str().map(str::to_owned);
+    let decided = Decision {
+        event_id: row.event_id.0,
+        event: EventKind::parse(&row.event_kind).unwrap_or(EventKind::RatingSubmitted),
+        customer_id: row.customer_id.0,
+        rule_id: row.rule_id,
+        title: row.rule_title,
+        outcome: match row.outcome {
+            DecisionOutcome::Fired => Outcome::Fired,
+            DecisionOutcome::Not => Outcome::Not,
+            DecisionOutcome::Unknown => Outcome::Unknown,
+            DecisionOutcome::Held => Outcome::Held,
+        },
+        blocked_by: None,
+        reason,
+        conditions,
+        effects: Vec::new(),
+        purposes: Vec::new(),
+        caps: rule::Caps::default(),
+    };
+    let why = rule::why(&decided, &facts);
+    let mut sentences = why.sentences;
+    sentences.extend(row.blocked_by.as_deref().and_then(held).map(str::to_owned));
+    debug_assert!(decided.conditions.iter().all(|one| one.outcome == Truth::True) || !sentences.is_empty());
+    WhyOut {
+        rule_id: why.rule_id,
+        title: why.title,
+        outcome: row.outcome,
+        blocked_by: row.blocked_by,
+        decided_at: row.created_at,
+        sentences,
+        smallest_change: why.smallest_change,
+    }
+}
+
+/// What stood in the way, in words.
+fn held(blocked: &str) -> Option<&'static str> {
+    let by: BlockedBy = serde_json::from_value(serde_json::Value::String(blocked.to_owned())).ok()?;
+    Some(match by {
+        BlockedBy::Consent => "您没有同意“转介绍邀约的个性化判断”,所以我们没有读取您的资料,也没有作出判断。",
+        BlockedBy::Cap => "这段时间的邀约次数已到上限。",
+        BlockedBy::QuietHours => "现在是静默时段。",
+        BlockedBy::Fatigue => "最近刚邀请过您,先不打扰。",
+        BlockedBy::Suppression => "您的投诉还没有处理好,我们先不邀请您推荐。",
+        BlockedBy::Fraud => "正在人工复核。",
+    })
+}
