@@ -7,7 +7,7 @@ mod check;
 mod sections;
 
 pub use sections::{
-    Auth, Blob, Booking, Complaint, Controller, Crypto, Database, Http, Limits, Log, Photo, Queue, Referral, Settings,
+    Auth, Blob, Booking, Complaint, Controller, Crypto, Customer, Database, Http, Limits, Log, Photo, Queue, Referral, Settings,
     TimeOfDay, Wechat, WechatMode,
 };
 

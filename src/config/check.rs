@@ -82,5 +82,6 @@ fn rules(s: &Settings, faults: &mut Vec<String>) {
     must(s.booking.opens < s.booking.closes, faults, "booking.opens:应早于 booking.closes");
     let recall = s.referral.recall_window.as_str();
     must(recall == "PT0S" || recall.parse::<Span>().is_ok(), faults, "referral.recall_window:应为 ISO 8601 时长");
+    must(s.customer.silver_visits <= s.customer.gold_visits, faults, "customer.silver_visits:不得大于 customer.gold_visits");
     must(["text", "json"].contains(&s.log.format.as_str()), faults, "log.format:应为 text 或 json");
 }

@@ -25,6 +25,8 @@ pub struct Settings {
     pub crypto: Crypto,
     /// Slots and money of a booking.
     pub booking: Booking,
+    /// Tiers.
+    pub customer: Customer,
     /// Complaint clocks.
     pub complaint: Complaint,
     /// Photo limits.
@@ -187,6 +189,15 @@ pub struct Booking {
     pub late_cancel_bp: i64,
     /// Radius of the geofence, metres.
     pub geofence_m: u32,
+}
+
+/// Tiers, by completed visits of the last year.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Customer {
+    /// From here on silver.
+    pub silver_visits: u64,
+    /// From here on gold.
+    pub gold_visits: u64,
 }
 
 /// Complaint clocks.

@@ -4,7 +4,7 @@ use crate::kernel::{AppError, Code, Result};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
-    FromQueryResult, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    FromQueryResult, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 use std::{path::Path, time::Duration};
 
@@ -121,6 +121,27 @@ fn sqlite(url: &str, max: u32) -> ConnectOptions {
 
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection> {
     Database::connect(options).await.map_err(|error| AppError::new(Code::Unavailable, "数据库连接失败").because(error))
+}
+
+/// A raw statement with its values; `?` stands for a parameter on both databases. The text is ours, never a caller's.
+pub fn statement(backend: DbBackend, sql: &str, values: Vec<Value>) -> Statement {
+    if backend != DbBackend::Postgres {
+        return Statement::from_sql_and_values(backend, sql, values);
+    }
+    let mut text = String::with_capacity(sql.len() + 32);
+    let mut number = 0;
+    for part in sql.split_inclusive('?') {
+        match part.strip_suffix('?') {
+            Some(before) => {
+                number += 1;
+                text.push_str(before);
+                text.push('$');
+                text.push_str(&number.to_string());
+            }
+            None => text.push_str(part),
+        }
+    }
+    Statement::from_sql_and_values(backend, text, values)
 }
 
 /// `.one()` for look-ups by a unique key. SQLite re-prepares a statement with a bound LIMIT at every call, which costs

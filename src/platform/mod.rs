@@ -15,4 +15,4 @@ pub mod vault;
 pub mod wechat;
 
 pub use ctx::Ctx;
-pub use db::{Db, OneByKey};
+pub use db::{Db, OneByKey, statement};
