@@ -1,15 +1,20 @@
 //! The one place that knows every feature: builds the context, mounts routes, registers consumers and timers.
 
 use crate::{
+    benefit, booking, catalog, complaint,
     config::{Settings, WechatMode},
-    http,
+    consent::{self, ReceiptKey},
+    customer, http,
     identity::{self, TokenKey},
     kernel::{AppError, Clock, Code, Env, Result, ShiftClock, SystemClock, V7},
+    notify,
     outbox::{self, Registry, Workers},
+    payment, photo,
     platform::{
         Ctx, Db, blob, limiter, queue, test_clock, wechat,
         wechat::sandbox::{Sandbox, SandboxSettings},
     },
+    rating, referral, report, worker, workorder,
 };
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -22,6 +27,8 @@ use utoipa_actix_web::{AppExt, scope};
 
 mod health;
 mod setup;
+
+pub use setup::{blob_settings, keys};
 
 /// A running node: the server, its workers and, in sandbox mode, WeChat's stand-in.
 pub struct Node {
@@ -85,8 +92,11 @@ pub async fn start(settings: Settings, half: Half) -> Result<Node> {
     setup::first_start(&ctx).await?;
     let registry = registry();
     let workers = (half == Half::Both).then(|| outbox::start(&ctx, &registry));
-    let key = TokenKey::new(setup::jwt_secret(&ctx.config)?.as_bytes());
-    let server = server(&ctx, key, sandbox.clone(), listener)?;
+    let keys = Keys {
+        tokens: TokenKey::new(setup::jwt_secret(&ctx.config)?.as_bytes()),
+        receipts: ReceiptKey::load_or_create(&ctx.config.data_dir.join("keys").join("receipt.key"))?,
+    };
+    let server = server(&ctx, keys, sandbox.clone(), listener)?;
     let handle = server.handle();
     Ok(Node { ctx, registry, address, server: handle, serving: tokio::spawn(server), workers, sandbox })
 }
@@ -162,12 +172,26 @@ async fn time(settings: &Settings, db: &Db) -> Result<(Env, Option<ShiftClock>)>
 
 /// Every consumer of the house.
 pub fn registry() -> Registry {
-    Registry::default()
+    let operations = complaint::consumers(payment::consumers(booking::consumers(Registry::default())));
+    referral::consumers(benefit::consumers(operations))
 }
 
 /// Every call of the API under `/api/v1`.
 fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     identity::routes(cfg);
+    worker::routes(cfg);
+    customer::routes(cfg);
+    report::routes(cfg);
+    consent::routes(cfg);
+    catalog::routes(cfg);
+    booking::routes(cfg);
+    payment::routes(cfg);
+    rating::routes(cfg);
+    complaint::routes(cfg);
+    workorder::routes(cfg);
+    photo::routes(cfg);
+    benefit::routes(cfg);
+    referral::routes(cfg);
     cfg.service(
         scope::scope("/admin").wrap(middleware::from_fn(identity::audit_staff)).configure(admin),
     );
@@ -176,6 +200,16 @@ fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
 /// Staff calls, all audited.
 fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     health::admin_routes(cfg);
+    consent::admin_routes(cfg);
+    catalog::admin_routes(cfg);
+    worker::admin_routes(cfg);
+    booking::admin_routes(cfg);
+    payment::admin_routes(cfg);
+    complaint::admin_routes(cfg);
+    benefit::admin_routes(cfg);
+    referral::ruleset_admin_routes(cfg);
+    referral::decision_admin_routes(cfg);
+    report::admin_routes(cfg);
 }
 
 /// The OpenAPI document of all calls.
@@ -185,14 +219,21 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api
 }
 
+/// The keys handlers need, beside the context.
+struct Keys {
+    tokens: TokenKey,
+    receipts: ReceiptKey,
+}
+
 fn server(
     ctx: &Ctx,
-    key: TokenKey,
+    keys: Keys,
     sandbox: Option<Sandbox>,
     listener: TcpListener,
 ) -> Result<actix_web::dev::Server> {
     let config = ctx.config.clone();
-    let (ctx, key) = (web::Data::new(ctx.clone()), web::Data::new(key));
+    let ctx = web::Data::new(ctx.clone());
+    let (tokens, receipts) = (web::Data::new(keys.tokens), web::Data::new(keys.receipts));
     let settings = web::Data::from(config.clone());
     let prometheus = web::Data::new(prometheus()?);
     let documents = openapi();
@@ -201,7 +242,8 @@ fn server(
         let (sandbox, documents) = (sandbox.clone(), documents.clone());
         App::new()
             .app_data(ctx.clone())
-            .app_data(key.clone())
+            .app_data(tokens.clone())
+            .app_data(receipts.clone())
             .app_data(settings.clone())
             .app_data(prometheus.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| AppError::not_found().into()))
@@ -217,7 +259,9 @@ fn server(
                     http::mount_docs(cfg, documents);
                 }
                 if let Some(sandbox) = sandbox {
-                    cfg.app_data(web::Data::new(sandbox)).configure(wechat::sandbox::routes);
+                    cfg.app_data(web::Data::new(sandbox))
+                        .configure(wechat::sandbox::routes)
+                        .configure(notify::sandbox_routes);
                 }
             })
     };

@@ -6,9 +6,26 @@
 
 pub mod app;
 pub mod audit;
+pub mod benefit;
+pub mod booking;
+pub mod catalog;
+pub mod cli;
+pub mod complaint;
 pub mod config;
+pub mod consent;
+pub mod customer;
+pub mod demo;
 pub mod http;
 pub mod identity;
 pub mod kernel;
+pub mod notify;
 pub mod outbox;
+pub mod payment;
+pub mod photo;
 pub mod platform;
+pub mod rating;
+pub mod referral;
+pub mod report;
+pub mod rule;
+pub mod worker;
+pub mod workorder;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `linjian` binary: everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    linjian::cli::main()
+}

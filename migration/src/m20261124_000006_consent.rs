@@ -9,7 +9,7 @@ use sea_orm_migration::{
 };
 
 /// See the module.
-pub struct Up;
+pub(crate) struct Up;
 
 impl MigrationName for Up {
     fn name(&self) -> &'static str {

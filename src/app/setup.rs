@@ -1,7 +1,9 @@
 //! From settings to capabilities, and what a first start puts in place.
 
 use crate::{
+    catalog,
     config::{Settings, WechatMode},
+    consent,
     kernel::{AppError, Code, Result},
     platform::{
         Ctx,
@@ -10,6 +12,7 @@ use crate::{
         vault::{self, Vault},
         wechat::WechatSettings,
     },
+    referral,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{
@@ -18,8 +21,21 @@ use std::{
 };
 
 /// Idempotent: every start runs it.
-pub(super) async fn first_start(_: &Ctx) -> Result<()> {
-    Ok(())
+pub(super) async fn first_start(ctx: &Ctx) -> Result<()> {
+    match install(ctx).await {
+        // Another node started in the same moment and was first: the second look finds its rows.
+        Err(AppError { code: Code::Conflict, .. }) => install(ctx).await,
+        done => done,
+    }
+}
+
+async fn install(ctx: &Ctx) -> Result<()> {
+    consent::install_notices(ctx).await?;
+    // SEC-44: a live deployment begins with an empty catalogue, not with somebody else's prices.
+    if ctx.config.wechat.mode == WechatMode::Sandbox {
+        catalog::install_default(ctx).await?;
+    }
+    referral::install_default(ctx).await
 }
 
 pub(super) fn vault(settings: &Settings) -> Result<Vault> {
@@ -58,7 +74,17 @@ fn write_private(path: &PathBuf, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes).map_err(AppError::internal)
 }
 
-pub(super) fn blob_settings(settings: &Settings) -> BlobSettings {
+/// Whether the deployment's keys can be read, or made.
+///
+/// # Errors
+/// `validation` or `internal` about the key that cannot.
+pub fn keys(settings: &Settings) -> Result<()> {
+    vault(settings)?;
+    jwt_secret(settings).map(drop)
+}
+
+/// Where photos go.
+pub fn blob_settings(settings: &Settings) -> BlobSettings {
     let blob = &settings.blob;
     if blob.kind == "s3" {
         BlobSettings::S3(S3Settings {
