@@ -6,6 +6,11 @@
 #[macro_use]
 mod support;
 
+mod crash;
 mod identity;
+mod invitation;
 mod kit;
 mod outbox;
+mod redeem;
+mod refusal;
+mod surface;

@@ -61,6 +61,11 @@ impl TestApp {
         Self { node, backend, client, folder, settings, half }
     }
 
+    /// The settings this deployment runs with, beyond the defaults.
+    pub fn settings(&self) -> &[(&'static str, String)] {
+        &self.settings
+    }
+
     /// The node's capabilities.
     pub fn ctx(&self) -> &Ctx {
         &self.node.ctx

@@ -4,11 +4,13 @@ mod answer;
 mod app;
 mod backend;
 mod person;
+mod story;
 
 pub use answer::Answer;
 pub use app::TestApp;
 pub use backend::Backend;
 pub use person::Person;
+pub use story::{AREA, Crew, answers};
 
 /// Writes each test once and runs it on SQLite with the in-process queue and on PostgreSQL with Redis.
 ///

@@ -1,0 +1,136 @@
+//! From a delighted rating to an invitation, and what stops it.
+
+use crate::support::{Person, TestApp};
+use entity::values::StaffRole;
+use serde_json::{Value, json};
+
+const DELIGHTED: [u8; 5] = [5, 5, 5, 5, 4];
+
+async fn invitations(person: &Person) -> Vec<Value> {
+    person.get("me/invitations").await.expect(200)["items"].as_array().unwrap().clone()
+}
+
+/// Mei with the consent that lets us ask her, and a rated visit behind her.
+async fn delighted(app: &TestApp, name: &str) -> Person {
+    let mei = app.customer(name).await;
+    mei.consents("referral_profiling", None).await;
+    let crew = app.crew("13800001000").await;
+    let booking = app.visit(&mei, &crew).await;
+    let rating = app.rates(&mei, &booking, DELIGHTED).await;
+    assert_eq!(rating["score"].to_string(), "4.8");
+    mei
+}
+
+on_both! {
+    async fn a_delighted_rating_of_a_consenting_customer_makes_one_invitation(app) {
+        let mei = delighted(app, "mei").await;
+        let list = invitations(&mei).await;
+        assert_eq!(list.len(), 1, "{list:#?}");
+        assert_eq!(list[0]["status"], "scheduled");
+        assert_eq!(list[0]["rule_id"], "quality-baseline");
+        assert!(list[0]["share"]["path"].as_str().unwrap().contains(list[0]["code"].as_str().unwrap()));
+    }
+
+    async fn without_consent_nobody_is_asked_and_nothing_is_read(app) {
+        let mei = app.customer("mei").await;
+        mei.decides("referral_profiling", "refused", "popup", None).await;
+        let crew = app.crew("13800001000").await;
+        let booking = app.visit(&mei, &crew).await;
+        app.rates(&mei, &booking, DELIGHTED).await;
+        assert!(invitations(&mei).await.is_empty());
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let decisions = marketing.get(&format!("admin/decisions?customer_id={}", mei.id)).await.expect(200);
+        for decision in decisions["items"].as_array().unwrap() {
+            assert_eq!(decision["outcome"], "held", "{decision}");
+            assert_eq!(decision["blocked_by"], "consent", "{decision}");
+            assert_eq!(decision["conditions"], json!([]), "{decision}");
+        }
+    }
+
+    async fn a_content_rating_is_not_enough_and_the_reason_is_told(app) {
+        let mei = app.customer("mei").await;
+        mei.consents("referral_profiling", None).await;
+        let crew = app.crew("13800001000").await;
+        let booking = app.visit(&mei, &crew).await;
+        app.rates(&mei, &booking, [5, 4, 5, 4, 4]).await;
+        assert!(invitations(&mei).await.is_empty());
+        let why = mei.get("me/referral/why").await.expect(200).to_string();
+        assert!(why.contains("4.8") || why.contains("4.80"), "{why}");
+    }
+
+    async fn it_is_sent_at_its_hour_outside_quiet_hours_and_then_cannot_be_recalled(app) {
+        let mei = delighted(app, "mei").await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let scheduled = invitations(&mei).await.remove(0);
+        let id = scheduled["id"].as_str().unwrap();
+        app.stranger().get(&format!("referrals/{}", scheduled["code"].as_str().unwrap())).await.expect(200);
+        app.advance_to(&scheduled["scheduled_at"]).await;
+        let sent = invitations(&mei).await.remove(0);
+        assert_eq!(sent["status"], "sent");
+        let at: chrono::DateTime<chrono::Utc> = sent["sent_at"].as_str().unwrap().parse().unwrap();
+        let minute = linjian::kernel::business_minute(at);
+        assert!((9 * 60..21 * 60).contains(&minute), "sent at minute {minute}");
+        let late = marketing.post(&format!("admin/invitations/{id}/recall"), json!({})).await;
+        late.problem(409, "invalid_state");
+    }
+
+    async fn marketing_recalls_before_the_sending(app) {
+        let mei = delighted(app, "mei").await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let scheduled = invitations(&mei).await.remove(0);
+        let id = scheduled["id"].as_str().unwrap();
+        let recalled = marketing.post(&format!("admin/invitations/{id}/recall"), json!({})).await.expect(200);
+        assert_eq!(recalled["status"], "recalled");
+        app.advance("P2D").await;
+        assert_eq!(invitations(&mei).await[0]["status"], "recalled");
+    }
+
+    async fn withdrawal_between_decision_and_sending_wins(app) {
+        // CR-36: consent is asked when it is sent, not only when the rule matched.
+        let mei = delighted(app, "mei").await;
+        mei.delete("me/consents/referral_profiling").await.expect(200);
+        app.advance("P2D").await;
+        let list = invitations(&mei).await;
+        assert_eq!(list[0]["status"], "suppressed", "{list:#?}");
+    }
+
+    async fn an_sla_breach_stops_the_asking_and_takes_nothing_away(app) {
+        let mei = delighted(app, "mei").await;
+        let bookings = mei.get("bookings").await.expect(200);
+        let id = bookings["items"][0]["id"].as_str().unwrap();
+        let body = json!({ "kind": "quality", "text": "窗台没有擦" });
+        mei.post(&format!("bookings/{id}/complaints"), body).await.expect(201);
+        app.advance("PT3H").await;
+        assert_ne!(invitations(&mei).await[0]["status"], "scheduled");
+        assert_eq!(mei.get(&format!("bookings/{id}")).await.expect(200)["status"], "completed");
+    }
+
+    async fn everybody_gets_a_code_of_his_own_without_any_condition(app) {
+        // REF-04: no prepayment, no membership, no consent to profiling.
+        let li = app.customer("li").await;
+        let one = li.post("me/invitations", json!({})).await.expect(201);
+        let two = li.post("me/invitations", json!({})).await.expect(201);
+        assert_eq!(one["code"], two["code"]);
+        let shared = li.post(&format!("me/invitations/{}/shares", one["id"].as_str().unwrap()), json!({"channel": "poster"}));
+        shared.await.expect(201);
+        let qr = app.stranger().get(&format!("referrals/{}/qr.png", one["code"].as_str().unwrap())).await;
+        assert_eq!(qr.status, 200);
+        assert!(qr.bytes.starts_with(b"\x89PNG"));
+        let wang = app.customer("wang").await;
+        let stolen = wang.post(&format!("me/invitations/{}/shares", one["id"].as_str().unwrap()), json!({"channel": "link"}));
+        stolen.await.problem(404, "not_found");
+    }
+
+    async fn a_second_delighted_visit_within_the_week_is_not_asked_again(app) {
+        let mei = delighted(app, "mei").await;
+        let (crew, _) = (app.crew("13800001001").await, ());
+        let service = app.service("daily-cleaning").await;
+        let mut body = app.booking_body(&service, &app.slot(&service).await);
+        body["worker_id"] = json!(crew.id);
+        let booking = mei.post("bookings", body).await.expect(201);
+        app.pays(&mei, &booking, booking["total_fen"].as_i64().unwrap()).await;
+        let booking = app.serves(&mei, &crew, &booking).await;
+        app.rates(&mei, &booking, [5, 5, 5, 5, 5]).await;
+        assert_eq!(invitations(&mei).await.len(), 1);
+    }
+}
