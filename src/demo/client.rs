@@ -5,7 +5,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,9 +16,23 @@ use std::{
 pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
-    token: Option<String>,
+    tokens: Arc<Mutex<Tokens>>,
     pub(crate) id: String,
     keys: Arc<AtomicU64>,
+}
+
+/// What a device holds of its login; the story moves the clock, so access tokens end in the middle of it.
+#[derive(Clone, Default)]
+struct Tokens {
+    access: Option<String>,
+    refresh: Option<String>,
+}
+
+impl Tokens {
+    fn of(answer: &Value) -> Self {
+        let text = |key: &str| answer[key].as_str().map(str::to_owned);
+        Self { access: text("access_token"), refresh: text("refresh_token") }
+    }
 }
 
 /// An answer: status and body.
@@ -37,29 +51,50 @@ impl Answer {
 impl Client {
     pub(crate) fn new(base: String) -> Result<Self> {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().map_err(AppError::internal)?;
-        Ok(Self { http, base, token: None, id: String::new(), keys: Arc::new(AtomicU64::new(0)) })
+        Ok(Self { http, base, tokens: Arc::default(), id: String::new(), keys: Arc::new(AtomicU64::new(0)) })
     }
 
     /// The same company, another person.
     pub(crate) async fn login(&self, path: &str, body: Value) -> Result<Self> {
-        let tokens = self.post(path, body).await?;
-        let token = tokens["access_token"].as_str().map(str::to_owned);
-        let id = tokens["account"]["id"].as_str().unwrap_or_default().to_owned();
-        Ok(Self { token, id, ..self.clone() })
+        let answer = self.post(path, body).await?;
+        let id = answer["account"]["id"].as_str().unwrap_or_default().to_owned();
+        Ok(Self { tokens: Arc::new(Mutex::new(Tokens::of(&answer))), id, ..self.clone() })
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") };
-        let request = self.http.request(method, format!("{}{path}", self.base));
+    fn held(&self) -> Tokens {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends what `build` makes of a fresh request; once more with new tokens when the access token has ended.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        build: impl Fn(RequestBuilder) -> Result<RequestBuilder>,
+    ) -> Result<Answer> {
         let key = format!("demo-{}-{}", self.id, self.keys.fetch_add(1, Ordering::Relaxed));
-        let request = request.header("Idempotency-Key", key);
-        match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
+        let attempt = async |access: Option<String>| {
+            let url = format!("{}{}", self.base, rooted(path));
+            let mut request = self.http.request(method.clone(), url).header("Idempotency-Key", &key);
+            if let Some(access) = access {
+                request = request.bearer_auth(access);
+            }
+            Self::read(build(request)?).await
+        };
+        let held = self.held();
+        let answer = attempt(held.access).await?;
+        let Some(refresh) = held.refresh.filter(|_| answer.status == 401) else { return Ok(answer) };
+        let request = self.http.post(format!("{}{}", self.base, rooted("auth/refresh")));
+        let renewed = Self::read(request.json(&json!({ "refresh_token": refresh }))).await?;
+        if renewed.status != 200 {
+            return Ok(answer);
         }
+        let fresh = Tokens::of(&renewed.body);
+        *self.tokens.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
+        attempt(fresh.access).await
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Answer> {
+    async fn read(request: RequestBuilder) -> Result<Answer> {
         let answer = request.send().await.map_err(|error| AppError::internal(error.without_url()))?;
         let status = answer.status().as_u16();
         let bytes = answer.bytes().await.map_err(AppError::internal)?;
@@ -76,7 +111,7 @@ impl Client {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
-        Self::must(path, self.send(self.request(Method::GET, path)).await?)
+        Self::must(path, self.send(Method::GET, path, Ok).await?)
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Result<Value> {
@@ -85,19 +120,19 @@ impl Client {
 
     /// A POST whose refusal is part of the story.
     pub(crate) async fn try_post(&self, path: &str, body: Value) -> Result<Answer> {
-        self.send(self.request(Method::POST, path).json(&body)).await
+        self.send(Method::POST, path, |request| Ok(request.json(&body))).await
     }
 
     pub(crate) async fn put(&self, path: &str, body: Value) -> Result<Value> {
-        Self::must(path, self.send(self.request(Method::PUT, path).json(&body)).await?)
+        Self::must(path, self.send(Method::PUT, path, |request| Ok(request.json(&body))).await?)
     }
 
     pub(crate) async fn patch(&self, path: &str, body: Value) -> Result<Value> {
-        Self::must(path, self.send(self.request(Method::PATCH, path).json(&body)).await?)
+        Self::must(path, self.send(Method::PATCH, path, |request| Ok(request.json(&body))).await?)
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Result<Value> {
-        Self::must(path, self.send(self.request(Method::DELETE, path)).await?)
+        Self::must(path, self.send(Method::DELETE, path, Ok).await?)
     }
 
     pub(crate) async fn upload(&self, path: &str, kind: &str, jpeg: Vec<u8>) -> Result<Value> {
@@ -107,13 +142,15 @@ impl Client {
     /// Uploads a photo for one checklist item; for none when `item` is empty.
     pub(crate) async fn upload_for(&self, path: &str, kind: &str, item: &str, jpeg: Vec<u8>) -> Result<Value> {
         use reqwest::multipart::{Form, Part};
-        let file = Part::bytes(jpeg).file_name("photo.jpg").mime_str("image/jpeg").map_err(AppError::internal)?;
-        let mut form = Form::new().text("kind", kind.to_owned());
-        if !item.is_empty() {
-            form = form.text("checklist_key", item.to_owned());
-        }
-        let form = form.part("file", file);
-        Self::must(path, self.send(self.request(Method::POST, path).multipart(form)).await?)
+        let form = |request: RequestBuilder| {
+            let file = Part::bytes(jpeg.clone()).file_name("photo.jpg").mime_str("image/jpeg").map_err(AppError::internal)?;
+            let mut form = Form::new().text("kind", kind.to_owned());
+            if !item.is_empty() {
+                form = form.text("checklist_key", item.to_owned());
+            }
+            Ok(request.multipart(form.part("file", file)))
+        };
+        Self::must(path, self.send(Method::POST, path, form).await?)
     }
 
     /// Asks again until `enough` or five seconds have passed; the last answer either way. Events take a moment.
@@ -143,4 +180,9 @@ impl Client {
         }
         self.post("me/consents", body).await
     }
+}
+
+/// Paths without a leading slash are under `/api/v1/`.
+fn rooted(path: &str) -> String {
+    if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") }
 }

@@ -36,7 +36,7 @@ on_both! {
     }
 
     async fn an_access_token_ends_after_fifteen_minutes(app) {
-        let manager = app.staff(&[StaffRole::Manager]).await;
+        let manager = app.staff(&[StaffRole::Manager]).await.forgetful();
         app.advance("PT15M").await;
         manager.post("admin/test-clock", json!({"advance": "PT1S"})).await.problem(401, "unauthenticated");
     }

@@ -111,14 +111,13 @@ on_both! {
         let one = li.post("me/invitations", json!({})).await.expect(201);
         let two = li.post("me/invitations", json!({})).await.expect(201);
         assert_eq!(one["code"], two["code"]);
-        let shared = li.post(&format!("me/invitations/{}/shares", one["id"].as_str().unwrap()), json!({"channel": "poster"}));
-        shared.await.expect(201);
+        let shares = format!("me/invitations/{}/shares", one["id"].as_str().unwrap());
+        li.post(&shares, json!({"channel": "poster"})).await.expect(201);
         let qr = app.stranger().get(&format!("referrals/{}/qr.png", one["code"].as_str().unwrap())).await;
         assert_eq!(qr.status, 200);
         assert!(qr.bytes.starts_with(b"\x89PNG"));
         let wang = app.customer("wang").await;
-        let stolen = wang.post(&format!("me/invitations/{}/shares", one["id"].as_str().unwrap()), json!({"channel": "link"}));
-        stolen.await.problem(404, "not_found");
+        wang.post(&shares, json!({"channel": "link"})).await.problem(404, "not_found");
     }
 
     async fn a_second_delighted_visit_within_the_week_is_not_asked_again(app) {

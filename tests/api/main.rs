@@ -6,11 +6,19 @@
 #[macro_use]
 mod support;
 
+mod booking;
+mod complaint;
+mod consent;
 mod crash;
 mod identity;
 mod invitation;
 mod kit;
 mod outbox;
+mod payment;
 mod redeem;
 mod refusal;
+mod report;
+mod rules;
 mod surface;
+mod visit;
+mod voucher;

@@ -43,8 +43,8 @@ async fn way(app: &TestApp, person: &Person) -> Vec<Value> {
     for key in ["total_fen", "prepaid_fen", "status", "prepaid_ratio", "start_at", "end_at", "service_id"] {
         seen.push(booking[key].clone());
     }
-    let cancelled = person.post(&format!("bookings/{}/cancel", booking["id"].as_str().unwrap()), json!({"reason": "改天"}));
-    seen.push(cancelled.await.expect(200)["status"].clone());
+    let path = format!("bookings/{}/cancel", booking["id"].as_str().unwrap());
+    seen.push(person.post(&path, json!({"reason": "改天"})).await.expect(200)["status"].clone());
     app.settled_refund().await;
     seen
 }

@@ -1,8 +1,9 @@
 //! A person with a device: logs in, sends requests.
 
 use super::Answer;
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 /// Somebody who speaks HTTP to the node.
 #[derive(Clone, Debug)]
@@ -15,12 +16,14 @@ pub struct Person {
     pub refresh_token: String,
     /// Account id, empty when not logged in.
     pub id: String,
+    /// Tokens fetched since, access and refresh: a device goes on when its access token has ended.
+    fresh: Arc<Mutex<Option<(String, String)>>>,
 }
 
 impl Person {
     /// Nobody in particular.
     pub fn stranger(client: Client, base: String) -> Self {
-        Self { client, base, token: String::new(), refresh_token: String::new(), id: String::new() }
+        Self { client, base, token: String::new(), refresh_token: String::new(), id: String::new(), fresh: Arc::default() }
     }
 
     /// Logs in with a call that answers tokens.
@@ -32,24 +35,55 @@ impl Person {
         self
     }
 
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") };
-        let request = self.client.request(method, format!("{}{path}", self.base));
-        if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
+    /// The same person on a device that does not refresh its tokens.
+    pub fn forgetful(&self) -> Self {
+        Self { refresh_token: String::new(), fresh: Arc::default(), ..self.clone() }
     }
 
-    async fn send(request: reqwest::RequestBuilder) -> Answer {
-        Answer::read(request.send().await.unwrap()).await
+    fn held(&self) -> (String, String) {
+        let fresh = self.fresh.lock().unwrap().clone();
+        fresh.unwrap_or_else(|| (self.token.clone(), self.refresh_token.clone()))
+    }
+
+    /// Sends what `build` makes; once more with fresh tokens when the access token has ended, as the mini-program does.
+    async fn send(&self, method: Method, path: &str, build: impl Fn(RequestBuilder) -> RequestBuilder) -> Answer {
+        let (token, refresh) = self.held();
+        let first = self.once(&method, path, &token, &build).await;
+        if first.status != 401 || token.is_empty() || refresh.is_empty() {
+            return first;
+        }
+        let body = json!({ "refresh_token": refresh });
+        let renewed = self.once(&Method::POST, "auth/refresh", "", &|request| request.json(&body)).await;
+        if renewed.status != 200 {
+            return first;
+        }
+        let text = |key: &str| renewed.json[key].as_str().unwrap().to_owned();
+        let tokens = (text("access_token"), text("refresh_token"));
+        *self.fresh.lock().unwrap() = Some(tokens.clone());
+        self.once(&method, path, &tokens.0, &build).await
+    }
+
+    async fn once(
+        &self,
+        method: &Method,
+        path: &str,
+        token: &str,
+        build: &impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Answer {
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") };
+        let request = self.client.request(method.clone(), format!("{}{path}", self.base));
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        Answer::read(build(request).send().await.unwrap()).await
     }
 
     /// GET; paths without a leading slash are under `/api/v1/`.
     pub async fn get(&self, path: &str) -> Answer {
-        Self::send(self.request(Method::GET, path)).await
+        self.send(Method::GET, path, |request| request).await
     }
 
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
-        Self::send(self.request(Method::DELETE, path)).await
+        self.send(Method::DELETE, path, |request| request).await
     }
 
     /// POST with a fresh idempotency key.
@@ -60,33 +94,37 @@ impl Person {
 
     /// POST with this idempotency key.
     pub async fn post_with_key(&self, path: &str, key: &str, body: Value) -> Answer {
-        Self::send(self.request(Method::POST, path).header("Idempotency-Key", key).json(&body)).await
+        self.send(Method::POST, path, |request| request.header("Idempotency-Key", key).json(&body)).await
     }
 
     /// POST without an idempotency key.
     pub async fn post_without_key(&self, path: &str, body: Value) -> Answer {
-        Self::send(self.request(Method::POST, path).json(&body)).await
+        self.send(Method::POST, path, |request| request.json(&body)).await
     }
 
     /// POST of raw bytes.
     pub async fn post_raw(&self, path: &str, kind: &str, body: Vec<u8>) -> Answer {
-        let request = self.request(Method::POST, path).header("Idempotency-Key", uuid_like());
-        Self::send(request.header("content-type", kind).body(body)).await
+        let key = uuid_like();
+        let raw = |request: RequestBuilder| {
+            request.header("Idempotency-Key", &key).header("content-type", kind).body(body.clone())
+        };
+        self.send(Method::POST, path, raw).await
     }
 
-    /// POST of a multipart form.
-    pub async fn post_form(&self, path: &str, form: reqwest::multipart::Form) -> Answer {
-        Self::send(self.request(Method::POST, path).header("Idempotency-Key", uuid_like()).multipart(form)).await
+    /// POST of a multipart form, made anew for each attempt.
+    pub async fn post_form(&self, path: &str, form: impl Fn() -> reqwest::multipart::Form) -> Answer {
+        let key = uuid_like();
+        self.send(Method::POST, path, |request| request.header("Idempotency-Key", &key).multipart(form())).await
     }
 
     /// PUT.
     pub async fn put(&self, path: &str, body: Value) -> Answer {
-        Self::send(self.request(Method::PUT, path).json(&body)).await
+        self.send(Method::PUT, path, |request| request.json(&body)).await
     }
 
     /// PATCH.
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        Self::send(self.request(Method::PATCH, path).json(&body)).await
+        self.send(Method::PATCH, path, |request| request.json(&body)).await
     }
 
     /// Grants a purpose as the newest notice words it, and answers the record. Two-act purposes get both acts.

@@ -1,0 +1,1 @@
+//! The ledger: acts, notices, receipts, withdrawal, the chain.

@@ -1,0 +1,1 @@
+//! Money: notifications, mismatches, refunds, the ledger.

@@ -1,0 +1,1 @@
+//! The own page, the funnel, the graph, the audit log.

@@ -1,0 +1,1 @@
+//! Rule sets: draft, check, approve, publish, roll back, back-test.

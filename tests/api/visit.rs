@@ -1,0 +1,1 @@
+//! From check-in to acceptance: checklist, photos, rework.

@@ -1,0 +1,1 @@
+//! Price benefits and coupons at the till.
