@@ -30,20 +30,31 @@ fn campaign(count: u32) -> CompiledRuleSet {
 
 fn customer() -> Facts {
     let mut facts = Facts::new();
-    facts.set("booking.prepaid_ratio", 5_000).set("rating.score", 480).set("customer.open_complaints", 0);
+    facts
+        .set("booking.prepaid_ratio", 5_000)
+        .set("rating.score", 480)
+        .set("customer.open_complaints", 0);
     facts.set("booking.sla_breached", false);
     facts
 }
 
 fn tree_walk(criterion: &mut Criterion) {
-    let event = Event { id: Uuid::nil(), kind: EventKind::RatingSubmitted, customer_id: Uuid::nil() };
+    let event = Event {
+        id: Uuid::nil(),
+        kind: EventKind::RatingSubmitted,
+        customer_id: Uuid::nil(),
+    };
     let (facts, now) = (customer(), DateTime::<Utc>::UNIX_EPOCH);
     let mut group = criterion.benchmark_group("rule_evaluation");
     for count in [10, 100, 1_000] {
         let set = campaign(count);
-        group.bench_with_input(BenchmarkId::new("tree_walk", count), &set, |bencher, set| {
-            bencher.iter(|| evaluate(black_box(set), &event, black_box(&facts), now));
-        });
+        group.bench_with_input(
+            BenchmarkId::new("tree_walk", count),
+            &set,
+            |bencher, set| {
+                bencher.iter(|| evaluate(black_box(set), &event, black_box(&facts), now));
+            },
+        );
     }
     group.finish();
 }

@@ -21,8 +21,8 @@ use linjian::{
     },
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    Statement,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
+    QueryFilter, Statement,
 };
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -41,9 +41,15 @@ async fn main() -> Outcome<()> {
     settings.http.listen = "127.0.0.1:0".into();
     let begun = Instant::now();
     let node = app::start(settings, Half::Both).await?;
-    println!("start-up          {:>9.1} ms  (database migrated, server listening)", millis(begun));
+    println!(
+        "start-up          {:>9.1} ms  (database migrated, server listening)",
+        millis(begun)
+    );
     println!("resident, idle    {:>9.1} MB", resident_mb());
-    let caller = Caller { client: reqwest::Client::new(), base: node.url() };
+    let caller = Caller {
+        client: reqwest::Client::new(),
+        base: node.url(),
+    };
     latency(&node, &caller).await?;
     throughput(&node, &caller).await?;
     println!("resident, after   {:>9.1} MB", resident_mb());
@@ -58,8 +64,15 @@ fn millis(since: Instant) -> f64 {
 /// Linux tells; elsewhere zero.
 fn resident_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kb| kb.parse::<f64>().ok()).unwrap_or_default() / 1024.0
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kb| kb.parse::<f64>().ok())
+        .unwrap_or_default()
+        / 1024.0
 }
 
 #[derive(Clone)]
@@ -72,23 +85,56 @@ impl Caller {
     async fn post(&self, token: &str, path: &str, body: &Value) -> Outcome<Value> {
         static KEYS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let key = KEYS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let request = self.client.post(format!("{}/api/v1/{path}", self.base)).json(body);
-        let request = request.bearer_auth(token).header("Idempotency-Key", format!("measure-{key}"));
+        let request = self
+            .client
+            .post(format!("{}/api/v1/{path}", self.base))
+            .json(body);
+        let request = request
+            .bearer_auth(token)
+            .header("Idempotency-Key", format!("measure-{key}"));
         let answer = request.send().await?;
         let status = answer.status();
         let body: Value = answer.json().await?;
-        if status.is_success() { Ok(body) } else { Err(format!("{path}: {status} {body}").into()) }
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(format!("{path}: {status} {body}").into())
+        }
     }
 
     async fn login(&self, name: &str) -> Outcome<(String, AccountId)> {
-        let tokens = self.post("", "auth/wechat", &json!({ "code": format!("sandbox-{name}") })).await?;
-        let id = tokens["account"]["id"].as_str().unwrap_or_default().parse()?;
-        Ok((tokens["access_token"].as_str().unwrap_or_default().to_owned(), AccountId(id)))
+        let tokens = self
+            .post(
+                "",
+                "auth/wechat",
+                &json!({ "code": format!("sandbox-{name}") }),
+            )
+            .await?;
+        let id = tokens["account"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .parse()?;
+        Ok((
+            tokens["access_token"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            AccountId(id),
+        ))
     }
 
     async fn consent(&self, token: &str) -> Outcome<()> {
-        let notices: Value = self.client.get(format!("{}/api/v1/consent/notices", self.base)).send().await?.json().await?;
-        let found = notices["items"].as_array().and_then(|all| all.iter().find(|one| one["purpose"] == "referral_profiling"));
+        let notices: Value = self
+            .client
+            .get(format!("{}/api/v1/consent/notices", self.base))
+            .send()
+            .await?
+            .json()
+            .await?;
+        let found = notices["items"].as_array().and_then(|all| {
+            all.iter()
+                .find(|one| one["purpose"] == "referral_profiling")
+        });
         let notice = found.ok_or("no notice")?;
         let body = json!({
             "purpose": "referral_profiling", "decision": "granted", "channel": "popup",
@@ -113,7 +159,12 @@ async fn completed(ctx: &Ctx, account: AccountId) -> Outcome<BookingId> {
         start_at: Set(now - Duration::hours(4)),
         end_at: Set(now - Duration::hours(2)),
         area: Set("浦东".into()),
-        address: Set(seal(&ctx.vault, Column::BookingAddress, id, "{\"line\":\"x\"}")?),
+        address: Set(seal(
+            &ctx.vault,
+            Column::BookingAddress,
+            id,
+            "{\"line\":\"x\"}",
+        )?),
         contact_phone: Set(seal(&ctx.vault, Column::BookingPhone, id, "13912345678")?),
         answers: Set(json!({})),
         quote: Set(json!([])),
@@ -136,16 +187,20 @@ async fn completed(ctx: &Ctx, account: AccountId) -> Outcome<BookingId> {
 /// From the answer to the rating (its commit) to the invitation's row, one after the other.
 async fn latency(node: &Node, caller: &Caller) -> Outcome<()> {
     let mut waits = Vec::with_capacity(RATINGS);
-    let stars = json!({ "quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": 5 });
+    let stars =
+        json!({ "quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": 5 });
     for number in 0..RATINGS {
         let (token, account) = caller.login(&format!("rating-{number}")).await?;
         caller.consent(&token).await?;
         let visit = completed(&node.ctx, account).await?;
         linjian::outbox::settle(&node.ctx, std::time::Duration::from_secs(5)).await?;
-        caller.post(&token, &format!("bookings/{visit}/rating"), &stars).await?;
+        caller
+            .post(&token, &format!("bookings/{visit}/rating"), &stars)
+            .await?;
         let answered = Instant::now();
         loop {
-            let mine = invitation::Entity::find().filter(invitation::Column::CustomerId.eq(account));
+            let mine =
+                invitation::Entity::find().filter(invitation::Column::CustomerId.eq(account));
             if mine.count(node.ctx.db.read()).await? > 0 {
                 break;
             }
@@ -157,8 +212,17 @@ async fn latency(node: &Node, caller: &Caller) -> Outcome<()> {
         waits.push(millis(answered));
     }
     waits.sort_by(f64::total_cmp);
-    let at = |share: usize| waits.get(waits.len() * share / 100).copied().unwrap_or_default();
-    println!("rating → invitation row   p50 {:.1} ms   p99 {:.1} ms   ({RATINGS} ratings)", at(50), at(99));
+    let at = |share: usize| {
+        waits
+            .get(waits.len() * share / 100)
+            .copied()
+            .unwrap_or_default()
+    };
+    println!(
+        "rating → invitation row   p50 {:.1} ms   p99 {:.1} ms   ({RATINGS} ratings)",
+        at(50),
+        at(99)
+    );
     Ok(())
 }
 
@@ -183,17 +247,35 @@ async fn throughput(node: &Node, caller: &Caller) -> Outcome<()> {
     let over_http = BOOKINGS as f64 / begun.elapsed().as_secs_f64();
     let raw = raw(node).await?;
     println!("bookings over HTTP        {over_http:>8.0} /s   ({AT_ONCE} at once)");
-    println!("the same rows, raw SQL    {raw:>8.0} /s   ratio {:.2}", over_http / raw);
+    println!(
+        "the same rows, raw SQL    {raw:>8.0} /s   ratio {:.2}",
+        over_http / raw
+    );
     Ok(())
 }
 
 async fn prepare(node: &Node, caller: &Caller) -> Outcome<Vec<(String, Value)>> {
-    let new = NewStaff { username: "measure".into(), roles: vec![StaffRole::Manager], password: None };
+    let new = NewStaff {
+        username: "measure".into(),
+        roles: vec![StaffRole::Manager],
+        password: None,
+    };
     let (_, password) = add_staff(&node.ctx, new).await?;
     let body = json!({ "username": "measure", "password": password });
-    let staff = caller.post("", "auth/staff", &body).await?["access_token"].as_str().unwrap_or_default().to_owned();
-    let services: Value = caller.client.get(format!("{}/api/v1/services", caller.base)).send().await?.json().await?;
-    let found = services["items"].as_array().and_then(|all| all.iter().find(|one| one["slug"] == "daily-cleaning"));
+    let staff = caller.post("", "auth/staff", &body).await?["access_token"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let services: Value = caller
+        .client
+        .get(format!("{}/api/v1/services", caller.base))
+        .send()
+        .await?
+        .json()
+        .await?;
+    let found = services["items"]
+        .as_array()
+        .and_then(|all| all.iter().find(|one| one["slug"] == "daily-cleaning"));
     let service = found.ok_or("no service")?.clone();
     for number in 0..BOOKINGS.div_ceil(4) {
         let phone = format!("1380002{number:04}");
@@ -216,12 +298,17 @@ async fn prepare(node: &Node, caller: &Caller) -> Outcome<Vec<(String, Value)>> 
 }
 
 fn answers(service: &Value) -> Value {
-    let questions = service["questionnaire"].as_array().cloned().unwrap_or_default();
+    let questions = service["questionnaire"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let answer = |question: &Value| {
         let value = match question["kind"].as_str()? {
             "number" => json!(60),
             "bool" => json!(false),
-            _ => question["options"].get(0).map(|option| option.get("value").unwrap_or(option).clone())?,
+            _ => question["options"]
+                .get(0)
+                .map(|option| option.get("value").unwrap_or(option).clone())?,
         };
         Some((question["key"].as_str()?.to_owned(), value))
     };
@@ -231,36 +318,66 @@ fn answers(service: &Value) -> Value {
 /// The rows of a booking as plain statements: what the database alone would allow.
 async fn raw(node: &Node) -> Outcome<f64> {
     let db = node.ctx.db.clone();
-    let template = booking::Entity::find().filter(booking::Column::Status.eq(BookingStatus::PendingPayment)).all(db.read()).await?;
+    let template = booking::Entity::find()
+        .filter(booking::Column::Status.eq(BookingStatus::PendingPayment))
+        .all(db.read())
+        .await?;
     let template = template.first().ok_or("no booking to copy")?.id;
     let backend = db.backend();
     let places = |sql: &str| {
         let postgres = backend == sea_orm::DbBackend::Postgres;
         let mut number = 0;
-        sql.chars().map(|c| if c == '?' && postgres { number += 1; format!("${number}") } else { c.to_string() }).collect::<String>()
+        sql.chars()
+            .map(|c| {
+                if c == '?' && postgres {
+                    number += 1;
+                    format!("${number}")
+                } else {
+                    c.to_string()
+                }
+            })
+            .collect::<String>()
     };
     let columns = "customer_id, service_id, worker_id, status, start_at, end_at, area, address, contact_phone, answers, quote, \
                    total_fen, prepaid_fen, refunded_fen, hold_expires_at, rework_of, confirmed_at, completed_at, created_at, updated_at";
-    let copy = places(&format!("INSERT INTO booking (id, {columns}) SELECT ?, {columns} FROM booking WHERE id = ?"));
-    let note = places("INSERT INTO booking_event (id, booking_id, at, what) SELECT ?, id, created_at, 'x' FROM booking WHERE id = ?");
-    let cell = places("INSERT INTO reservation (worker_id, cell_at, booking_id) SELECT worker_id, ?, id FROM booking WHERE id = ?");
-    let timer = places("INSERT INTO timer (id, kind, subject_id, due_at, fired_at, cancelled_at, created_at) SELECT ?, 'measure', id, created_at, created_at, NULL, created_at FROM booking WHERE id = ?");
+    let copy = places(&format!(
+        "INSERT INTO booking (id, {columns}) SELECT ?, {columns} FROM booking WHERE id = ?"
+    ));
+    let note = places(
+        "INSERT INTO booking_event (id, booking_id, at, what) SELECT ?, id, created_at, 'x' FROM booking WHERE id = ?",
+    );
+    let cell = places(
+        "INSERT INTO reservation (worker_id, cell_at, booking_id) SELECT worker_id, ?, id FROM booking WHERE id = ?",
+    );
+    let timer = places(
+        "INSERT INTO timer (id, kind, subject_id, due_at, fired_at, cancelled_at, created_at) SELECT ?, 'measure', id, created_at, created_at, NULL, created_at FROM booking WHERE id = ?",
+    );
     let begun = Instant::now();
     let mut tasks = Vec::new();
     for lane in 0..AT_ONCE {
-        let (db, copy, note, cell, timer) = (db.clone(), copy.clone(), note.clone(), cell.clone(), timer.clone());
+        let (db, copy, note, cell, timer) = (
+            db.clone(),
+            copy.clone(),
+            note.clone(),
+            cell.clone(),
+            timer.clone(),
+        );
         let env = node.ctx.env.clone();
         tasks.push(tokio::spawn(async move {
             for number in (lane..BOOKINGS).step_by(AT_ONCE) {
                 let id: uuid::Uuid = env.id();
                 let tx = db.begin_write().await?;
                 let run = async |sql: &str, values: Vec<sea_orm::Value>| {
-                    tx.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await
+                    tx.execute_raw(Statement::from_sql_and_values(backend, sql, values))
+                        .await
                 };
                 run(&copy, vec![id.into(), template.0.into()]).await?;
                 run(&note, vec![env.id::<uuid::Uuid>().into(), id.into()]).await?;
                 for step in 0..6_i64 {
-                    let at = chrono::DateTime::<chrono::Utc>::from_timestamp(i64::try_from(number)? * 100_000 + step * 1800, 0);
+                    let at = chrono::DateTime::<chrono::Utc>::from_timestamp(
+                        i64::try_from(number)? * 100_000 + step * 1800,
+                        0,
+                    );
                     run(&cell, vec![at.into(), id.into()]).await?;
                 }
                 run(&timer, vec![env.id::<uuid::Uuid>().into(), id.into()]).await?;

@@ -70,7 +70,14 @@ impl Node {
 
     /// Stops taking requests, lets those in flight and their events finish, then ends.
     pub async fn stop(self) {
-        let grace = self.ctx.config.http.shutdown_timeout.get().to_std().unwrap_or(Duration::from_secs(10));
+        let grace = self
+            .ctx
+            .config
+            .http
+            .shutdown_timeout
+            .get()
+            .to_std()
+            .unwrap_or(Duration::from_secs(10));
         self.server.stop(true).await;
         if let Some(workers) = self.workers {
             workers.stop(grace).await;
@@ -94,11 +101,21 @@ pub async fn start(settings: Settings, half: Half) -> Result<Node> {
     let workers = (half == Half::Both).then(|| outbox::start(&ctx, &registry));
     let keys = Keys {
         tokens: TokenKey::new(setup::jwt_secret(&ctx.config)?.as_bytes()),
-        receipts: ReceiptKey::load_or_create(&ctx.config.data_dir.join("keys").join("receipt.key"))?,
+        receipts: ReceiptKey::load_or_create(
+            &ctx.config.data_dir.join("keys").join("receipt.key"),
+        )?,
     };
     let server = server(&ctx, keys, sandbox.clone(), listener)?;
     let handle = server.handle();
-    Ok(Node { ctx, registry, address, server: handle, serving: tokio::spawn(server), workers, sandbox })
+    Ok(Node {
+        ctx,
+        registry,
+        address,
+        server: handle,
+        serving: tokio::spawn(server),
+        workers,
+        sandbox,
+    })
 }
 
 fn bind(listen: &str) -> Result<TcpListener> {
@@ -113,17 +130,30 @@ fn bind(listen: &str) -> Result<TcpListener> {
 ///
 /// # Errors
 /// As [`start`].
-pub async fn context(mut settings: Settings, address: SocketAddr) -> Result<(Ctx, Option<Sandbox>)> {
+pub async fn context(
+    mut settings: Settings,
+    address: SocketAddr,
+) -> Result<(Ctx, Option<Sandbox>)> {
     if settings.http.public_url.is_empty() {
         settings.http.public_url = format!("http://{address}");
     }
-    let db = Db::open(&settings.database.url, &settings.data_dir, settings.database.max_connections).await?;
+    let db = Db::open(
+        &settings.database.url,
+        &settings.data_dir,
+        settings.database.max_connections,
+    )
+    .await?;
     db.migrate().await?;
     let (env, test_clock) = time(&settings, &db).await?;
     let queue = queue::open_with(
         Some(settings.queue.redis_url.as_str()).filter(|url| !url.is_empty()),
         &settings.queue.prefix,
-        settings.queue.claim_after.get().to_std().unwrap_or(Duration::from_secs(30)),
+        settings
+            .queue
+            .claim_after
+            .get()
+            .to_std()
+            .unwrap_or(Duration::from_secs(30)),
     )?;
     let blobs = blob::open(&setup::blob_settings(&settings))?;
     let vault = Arc::new(setup::vault(&settings)?);
@@ -131,7 +161,10 @@ pub async fn context(mut settings: Settings, address: SocketAddr) -> Result<(Ctx
     let (client, sandbox) = match settings.wechat.mode {
         WechatMode::Live => (setup::live_wechat(&settings, &notify)?, None),
         WechatMode::Sandbox => {
-            let about = SandboxSettings { data_dir: settings.data_dir.clone(), env: env.clone() };
+            let about = SandboxSettings {
+                data_dir: settings.data_dir.clone(),
+                env: env.clone(),
+            };
             let sandbox = Sandbox::start(about).await?;
             (sandbox.settings(&notify), Some(sandbox))
         }
@@ -156,23 +189,40 @@ pub async fn context(mut settings: Settings, address: SocketAddr) -> Result<(Ctx
 /// # Errors
 /// As [`start`].
 pub async fn context_without_listener(settings: Settings) -> Result<(Ctx, Option<Sandbox>)> {
-    let address = settings.http.listen.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let address = settings
+        .http
+        .listen
+        .parse()
+        .unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 8080)));
     context(settings, address).await
 }
 
 async fn time(settings: &Settings, db: &Db) -> Result<(Env, Option<ShiftClock>)> {
     let system: Arc<dyn Clock> = Arc::new(SystemClock);
     if settings.wechat.mode == WechatMode::Live {
-        return Ok((Env { clock: system, ids: Arc::new(V7) }, None));
+        return Ok((
+            Env {
+                clock: system,
+                ids: Arc::new(V7),
+            },
+            None,
+        ));
     }
     let clock = ShiftClock::over(system);
     test_clock::follow(db, &clock).await?;
-    Ok((Env { clock: Arc::new(clock.clone()), ids: Arc::new(V7) }, Some(clock)))
+    Ok((
+        Env {
+            clock: Arc::new(clock.clone()),
+            ids: Arc::new(V7),
+        },
+        Some(clock),
+    ))
 }
 
 /// Every consumer of the house.
 pub fn registry() -> Registry {
-    let operations = complaint::consumers(payment::consumers(booking::consumers(Registry::default())));
+    let operations =
+        complaint::consumers(payment::consumers(booking::consumers(Registry::default())));
     referral::consumers(benefit::consumers(operations))
 }
 
@@ -193,7 +243,9 @@ fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     benefit::routes(cfg);
     referral::routes(cfg);
     cfg.service(
-        scope::scope("/admin").wrap(middleware::from_fn(identity::audit_staff)).configure(admin),
+        scope::scope("/admin")
+            .wrap(middleware::from_fn(identity::audit_staff))
+            .configure(admin),
     );
 }
 
@@ -215,7 +267,10 @@ fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
 /// The OpenAPI document of all calls.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let app = App::new().into_utoipa_app().openapi(http::document());
-    let (_, api) = app.service(scope::scope("/api/v1").configure(api)).configure(health::routes).split_for_parts();
+    let (_, api) = app
+        .service(scope::scope("/api/v1").configure(api))
+        .configure(health::routes)
+        .split_for_parts();
     api
 }
 
@@ -265,7 +320,11 @@ fn server(
                 }
             })
     };
-    let workers = if config.http.workers == 0 { 2.max(available_cores()) } else { config.http.workers };
+    let workers = if config.http.workers == 0 {
+        2.max(available_cores())
+    } else {
+        config.http.workers
+    };
     let grace = config.http.shutdown_timeout.get().num_seconds();
     let server = HttpServer::new(factory)
         .workers(workers)

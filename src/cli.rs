@@ -35,7 +35,10 @@ pub fn main() -> ExitCode {
         }
     };
     listen_to_logs(&settings, matches!(command, Command::Demo { .. }));
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("无法启动:{error}");
@@ -53,7 +56,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         let text = error.render().to_string();
         let sentence = text.lines().next().unwrap_or_default();
-        eprintln!("{} (linjian --help)", sentence.trim_start_matches("error: "));
+        eprintln!(
+            "{} (linjian --help)",
+            sentence.trim_start_matches("error: ")
+        );
         return ExitCode::from(2);
     }
     print!("{}", error.render().ansi());
@@ -62,13 +68,25 @@ fn refuse(error: &clap::Error) -> ExitCode {
 
 /// The caller's fault is status 2, ours is status 1 with its cause.
 fn report(error: &AppError) -> ExitCode {
-    let fields: Vec<&str> = error.fields.iter().map(|field| field.detail.as_str()).collect();
-    let detail = if fields.is_empty() { error.detail.to_string() } else { fields.join(";") };
+    let fields: Vec<&str> = error
+        .fields
+        .iter()
+        .map(|field| field.detail.as_str())
+        .collect();
+    let detail = if fields.is_empty() {
+        error.detail.to_string()
+    } else {
+        fields.join(";")
+    };
     if error.code.status() < 500 {
         eprintln!("{detail}");
         return ExitCode::from(2);
     }
-    let cause = error.source.as_ref().map(|source| format!("({source})")).unwrap_or_default();
+    let cause = error
+        .source
+        .as_ref()
+        .map(|source| format!("({source})"))
+        .unwrap_or_default();
     eprintln!("{detail}{cause}");
     ExitCode::FAILURE
 }
@@ -77,8 +95,14 @@ fn report(error: &AppError) -> ExitCode {
 fn listen_to_logs(settings: &Settings, quiet: bool) {
     use tracing_subscriber::{EnvFilter, fmt};
     let quiet = quiet && settings.log.filter == "info";
-    let filter = if quiet { "warn" } else { settings.log.filter.as_str() };
-    let logs = fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    let filter = if quiet {
+        "warn"
+    } else {
+        settings.log.filter.as_str()
+    };
+    let logs = fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr);
     if settings.log.format == "json" {
         logs.json().init();
     } else {
@@ -93,17 +117,34 @@ async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
         Command::Migrate => offline::migrate(settings).await,
         Command::Demo { exit, lang } => {
             let held = Box::pin(demo::run(demo::settings(settings), exit, lang)).await?;
-            Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(if held {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
-        Command::Staff { command: StaffCommand::Add { username, role, password_stdin } } => {
-            offline::add_staff(settings, username, role, password_stdin).await
-        }
-        Command::DeadLetters { command: DeadCommand::List { limit } } => offline::dead_letters(settings, limit).await,
-        Command::DeadLetters { command: DeadCommand::Replay { id } } => offline::replay(settings, id).await,
+        Command::Staff {
+            command:
+                StaffCommand::Add {
+                    username,
+                    role,
+                    password_stdin,
+                },
+        } => offline::add_staff(settings, username, role, password_stdin).await,
+        Command::DeadLetters {
+            command: DeadCommand::List { limit },
+        } => offline::dead_letters(settings, limit).await,
+        Command::DeadLetters {
+            command: DeadCommand::Replay { id },
+        } => offline::replay(settings, id).await,
         Command::Doctor => doctor::run(settings).await,
-        Command::Ruleset { command: RulesetCommand::Check { .. } } | Command::Openapi | Command::Errors => {
-            Err(AppError::internal("this command needs no settings and has run"))
+        Command::Ruleset {
+            command: RulesetCommand::Check { .. },
         }
+        | Command::Openapi
+        | Command::Errors => Err(AppError::internal(
+            "this command needs no settings and has run",
+        )),
     }
 }
 
@@ -121,7 +162,12 @@ async fn serve(settings: Settings, no_worker: bool) -> Result<ExitCode> {
 }
 
 async fn work(settings: Settings) -> Result<ExitCode> {
-    let grace = settings.http.shutdown_timeout.get().to_std().unwrap_or(std::time::Duration::from_secs(10));
+    let grace = settings
+        .http
+        .shutdown_timeout
+        .get()
+        .to_std()
+        .unwrap_or(std::time::Duration::from_secs(10));
     let (ctx, sandbox) = Box::pin(app::context_without_listener(settings)).await?;
     let workers = outbox::start(&ctx, &app::registry());
     stop_signal().await;
@@ -155,7 +201,12 @@ pub fn error_table() -> String {
          Generated from `src/kernel/code.rs`: `cargo run -- errors > docs/errors.md`.\n\n| code | status | title |\n| --- | --- | --- |\n",
     );
     for code in Code::ALL {
-        text.push_str(&format!("| `{}` | {} | {} |\n", code.slug(), code.status(), code.title()));
+        text.push_str(&format!(
+            "| `{}` | {} | {} |\n",
+            code.slug(),
+            code.status(),
+            code.title()
+        ));
     }
     text
 }

@@ -7,8 +7,8 @@ mod check;
 mod sections;
 
 pub use sections::{
-    Auth, Blob, Booking, Complaint, Controller, Crypto, Customer, Database, Http, Limits, Log, Photo, Queue, Referral, Settings,
-    TimeOfDay, Wechat, WechatMode,
+    Auth, Blob, Booking, Complaint, Controller, Crypto, Customer, Database, Http, Limits, Log,
+    Photo, Queue, Referral, Settings, TimeOfDay, Wechat, WechatMode,
 };
 
 use figment::{
@@ -34,7 +34,10 @@ pub fn load(file: Option<&Path>) -> Result<Settings, Faults> {
     let mut figment = Figment::from(Toml::string(DEFAULT));
     if let Some(path) = file {
         if !path.is_file() {
-            return Err(Faults(vec![format!("--config:没有这个文件 {}", path.display())]));
+            return Err(Faults(vec![format!(
+                "--config:没有这个文件 {}",
+                path.display()
+            )]));
         }
         figment = figment.merge(Toml::file_exact(path));
     }
@@ -54,13 +57,17 @@ pub fn with_overrides(overrides: &[(&str, &str)]) -> Result<Settings, Faults> {
 }
 
 fn build(figment: Figment) -> Result<Settings, Faults> {
-    let fault = |error: figment::Error| Faults(error.into_iter().map(|one| one.to_string()).collect());
-    let schema: Dict = Figment::from(Toml::string(DEFAULT)).extract().map_err(fault)?;
+    let fault =
+        |error: figment::Error| Faults(error.into_iter().map(|one| one.to_string()).collect());
+    let schema: Dict = Figment::from(Toml::string(DEFAULT))
+        .extract()
+        .map_err(fault)?;
     let found: Dict = figment.extract().map_err(fault)?;
     let mut faults = Vec::new();
     let merged = conform(&schema, found, "", &mut faults);
     let settings: Option<Settings> = if faults.is_empty() {
-        match Figment::from(figment::providers::Serialized::defaults(merged)).extract::<Settings>() {
+        match Figment::from(figment::providers::Serialized::defaults(merged)).extract::<Settings>()
+        {
             Ok(settings) => Some(settings),
             Err(error) => {
                 faults.extend(error.into_iter().map(|one| one.to_string()));
@@ -82,14 +89,20 @@ fn build(figment: Figment) -> Result<Settings, Faults> {
 
 fn lenient(schema: &Dict, merged: Dict) -> Option<Settings> {
     let base = Figment::from(figment::providers::Serialized::defaults(schema.clone()));
-    base.merge(figment::providers::Serialized::defaults(merged)).extract().ok()
+    base.merge(figment::providers::Serialized::defaults(merged))
+        .extract()
+        .ok()
 }
 
 /// Keeps what fits the schema, names what does not, and turns numbers from the environment into text where text is due.
 fn conform(schema: &Dict, found: Dict, at: &str, faults: &mut Vec<String>) -> Dict {
     let mut kept = Dict::new();
     for (key, value) in found {
-        let name = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+        let name = if at.is_empty() {
+            key.clone()
+        } else {
+            format!("{at}.{key}")
+        };
         let Some(model) = schema.get(&key) else {
             faults.push(format!("{name}:没有这个设置"));
             continue;
@@ -100,7 +113,12 @@ fn conform(schema: &Dict, found: Dict, at: &str, faults: &mut Vec<String>) -> Di
             }
             (Value::String(..), Value::Num(_, number)) => {
                 let text = number.to_i128().map_or_else(
-                    || number.to_u128().map_or_else(|| number.to_f64().unwrap_or_default().to_string(), |n| n.to_string()),
+                    || {
+                        number.to_u128().map_or_else(
+                            || number.to_f64().unwrap_or_default().to_string(),
+                            |n| n.to_string(),
+                        )
+                    },
                     |n| n.to_string(),
                 );
                 kept.insert(key, text.into());
@@ -109,8 +127,12 @@ fn conform(schema: &Dict, found: Dict, at: &str, faults: &mut Vec<String>) -> Di
                 kept.insert(key, flag.to_string().into());
             }
             (Value::Array(..), Value::String(_, text)) => {
-                let items: Vec<Value> =
-                    text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(Value::from).collect();
+                let items: Vec<Value> = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|s| !s.is_empty())
+                    .map(Value::from)
+                    .collect();
                 kept.insert(key, items.into());
             }
             (Value::Num(..), Value::String(_, text)) if text.trim().parse::<i64>().is_ok() => {
@@ -157,7 +179,10 @@ mod tests {
     fn the_defaults_are_valid() {
         let settings = with_overrides(&[]).unwrap();
         assert_eq!(settings.http.listen, "127.0.0.1:8080");
-        assert_eq!(settings.referral.refund_window.get(), chrono::Duration::days(7));
+        assert_eq!(
+            settings.referral.refund_window.get(),
+            chrono::Duration::days(7)
+        );
     }
 
     #[test]
@@ -171,14 +196,21 @@ mod tests {
         ])
         .unwrap_err();
         let text = faults.to_string();
-        for key in ["http.listen", "http.colour", "database.max_connections", "auth.access_ttl", "crypto.master_key"] {
+        for key in [
+            "http.listen",
+            "http.colour",
+            "database.max_connections",
+            "auth.access_ttl",
+            "crypto.master_key",
+        ] {
             assert!(text.contains(key), "{key} is missing in {text}");
         }
     }
 
     #[test]
     fn a_number_where_text_is_due_stays_the_text() {
-        let figment = Figment::from(Toml::string(DEFAULT)).merge(("wechat.mchid", 1_900_000_109_u64));
+        let figment =
+            Figment::from(Toml::string(DEFAULT)).merge(("wechat.mchid", 1_900_000_109_u64));
         assert_eq!(build(figment).unwrap().wechat.mchid, "1900000109");
     }
 }

@@ -9,7 +9,8 @@ mod guards;
 #[cfg(test)]
 mod tests {
     use super::guards::{
-        File, floors, names, no_panics, opening_words, panicking, purity, root, short_files, sources, test_only,
+        File, floors, names, no_panics, opening_words, panicking, purity, root, short_files,
+        sources, test_only,
     };
 
     /// The offences of a check on one made-up file.
@@ -19,18 +20,34 @@ mod tests {
 
     #[track_caller]
     fn none(offences: &[String]) {
-        assert!(offences.is_empty(), "{} offences:\n{}", offences.len(), offences.join("\n"));
+        assert!(
+            offences.is_empty(),
+            "{} offences:\n{}",
+            offences.len(),
+            offences.join("\n")
+        );
     }
 
     fn all() -> Vec<File> {
-        let files = sources(&root(), &["src", "entity", "migration", "tests", "benches", "examples"]);
-        assert!(files.len() > 100, "only {} files found: the guards would prove nothing", files.len());
+        let files = sources(
+            &root(),
+            &["src", "entity", "migration", "tests", "benches", "examples"],
+        );
+        assert!(
+            files.len() > 100,
+            "only {} files found: the guards would prove nothing",
+            files.len()
+        );
         files
     }
 
     fn under(folder: &str) -> Vec<File> {
         let files = sources(&root(), &[folder]);
-        assert!(files.len() > 5, "only {} files in {folder}: the guards would prove nothing", files.len());
+        assert!(
+            files.len() > 5,
+            "only {} files in {folder}: the guards would prove nothing",
+            files.len()
+        );
         files
     }
 
@@ -40,7 +57,10 @@ mod tests {
     fn modules_import_only_from_their_left() {
         let files = under("src");
         let seen: usize = files.iter().map(|file| file.imports().len()).sum();
-        assert!(seen > 200, "only {seen} imports understood: the guard would prove nothing");
+        assert!(
+            seen > 200,
+            "only {seen} imports understood: the guard would prove nothing"
+        );
         none(&floors::check(&files));
     }
 
@@ -61,7 +81,10 @@ mod tests {
 
     #[test]
     fn nothing_panics_outside_tests() {
-        none(&no_panics(&sources(&root(), &["src", "entity", "migration"])));
+        none(&no_panics(&sources(
+            &root(),
+            &["src", "entity", "migration"],
+        )));
     }
 
     #[test]
@@ -72,7 +95,12 @@ mod tests {
     #[test]
     fn migrations_do_not_know_the_entities() {
         let manifest = std::fs::read_to_string(root().join("migration/Cargo.toml")).unwrap();
-        assert!(!manifest.lines().any(|line| line.trim_start().starts_with("entity")), "migration depends on entity");
+        assert!(
+            !manifest
+                .lines()
+                .any(|line| line.trim_start().starts_with("entity")),
+            "migration depends on entity"
+        );
         none(&super::guards::migrations(&under("migration")));
     }
 
@@ -93,7 +121,11 @@ mod tests {
             assert_eq!(found.len(), 1, "{text}: {found:?}");
             assert!(found[0].starts_with("src/outbox/relay.rs:"), "{found:?}");
         }
-        let found = of(floors::check, "src/outbox/relay.rs", "\n\nuse crate::report::Funnel;\n");
+        let found = of(
+            floors::check,
+            "src/outbox/relay.rs",
+            "\n\nuse crate::report::Funnel;\n",
+        );
         assert!(found[0].starts_with("src/outbox/relay.rs:3: "), "{found:?}");
     }
 
@@ -108,38 +140,105 @@ mod tests {
 
     #[test]
     fn shared_capabilities_stand_in_a_row() {
-        assert_eq!(of(floors::check, "src/outbox/mod.rs", "use crate::audit::record;").len(), 1);
-        assert_eq!(of(floors::check, "src/audit/mod.rs", "use crate::identity::Actor;").len(), 1);
-        none(&of(floors::check, "src/identity/mod.rs", "use crate::{outbox::append, audit::record};"));
+        assert_eq!(
+            of(
+                floors::check,
+                "src/outbox/mod.rs",
+                "use crate::audit::record;"
+            )
+            .len(),
+            1
+        );
+        assert_eq!(
+            of(
+                floors::check,
+                "src/audit/mod.rs",
+                "use crate::identity::Actor;"
+            )
+            .len(),
+            1
+        );
+        none(&of(
+            floors::check,
+            "src/identity/mod.rs",
+            "use crate::{outbox::append, audit::record};",
+        ));
     }
 
     #[test]
     fn of_another_feature_only_its_front_door_may_be_used() {
-        let found = of(floors::check, "src/booking/mod.rs", "use crate::payment::store::find;");
+        let found = of(
+            floors::check,
+            "src/booking/mod.rs",
+            "use crate::payment::store::find;",
+        );
         assert_eq!(found.len(), 1, "{found:?}");
-        let found = of(floors::check, "src/report/mod.rs", "use crate::payment::{store::{find, save}, Paid};");
+        let found = of(
+            floors::check,
+            "src/report/mod.rs",
+            "use crate::payment::{store::{find, save}, Paid};",
+        );
         assert_eq!(found.len(), 2, "{found:?}");
         none(&of(
             floors::check,
             "src/booking/mod.rs",
             "use crate::payment::{Paid, refund}; use crate::payment::Paid::New;",
         ));
-        none(&of(floors::check, "src/booking/mod.rs", "use crate::platform::wechat::WechatClient;"));
+        none(&of(
+            floors::check,
+            "src/booking/mod.rs",
+            "use crate::platform::wechat::WechatClient;",
+        ));
     }
 
     #[test]
     fn the_rule_engine_may_use_the_kernel_alone_and_nobody_below_it_may_use_the_engine() {
-        assert_eq!(of(floors::check, "src/rule/mod.rs", "use crate::platform::Ctx;").len(), 1);
-        assert_eq!(of(floors::check, "src/rating/mod.rs", "use crate::rule::RuleSet;").len(), 1);
-        none(&of(floors::check, "src/rule/mod.rs", "use crate::kernel::Result;"));
-        none(&of(floors::check, "src/referral/mod.rs", "use crate::rule::RuleSet;"));
+        assert_eq!(
+            of(
+                floors::check,
+                "src/rule/mod.rs",
+                "use crate::platform::Ctx;"
+            )
+            .len(),
+            1
+        );
+        assert_eq!(
+            of(
+                floors::check,
+                "src/rating/mod.rs",
+                "use crate::rule::RuleSet;"
+            )
+            .len(),
+            1
+        );
+        none(&of(
+            floors::check,
+            "src/rule/mod.rs",
+            "use crate::kernel::Result;",
+        ));
+        none(&of(
+            floors::check,
+            "src/referral/mod.rs",
+            "use crate::rule::RuleSet;",
+        ));
     }
 
     #[test]
     fn a_module_nobody_placed_is_refused() {
         let found = of(floors::check, "src/novelty/mod.rs", "");
-        assert!(found.len() == 1 && found[0].contains("tests/guards/floors.rs"), "{found:?}");
-        assert_eq!(of(floors::check, "src/kernel/mod.rs", "use crate::novelty::New;").len(), 1);
+        assert!(
+            found.len() == 1 && found[0].contains("tests/guards/floors.rs"),
+            "{found:?}"
+        );
+        assert_eq!(
+            of(
+                floors::check,
+                "src/kernel/mod.rs",
+                "use crate::novelty::New;"
+            )
+            .len(),
+            1
+        );
     }
 
     #[test]
@@ -168,17 +267,32 @@ mod tests {
 
     #[test]
     fn a_feature_without_opening_words_is_found() {
-        assert_eq!(of(opening_words, "src/booking/mod.rs", "mod store;\n//! late").len(), 1);
-        none(&of(opening_words, "src/booking/mod.rs", "//! Bookings.\nmod store;"));
+        assert_eq!(
+            of(opening_words, "src/booking/mod.rs", "mod store;\n//! late").len(),
+            1
+        );
+        none(&of(
+            opening_words,
+            "src/booking/mod.rs",
+            "//! Bookings.\nmod store;",
+        ));
         none(&of(opening_words, "src/booking/store.rs", "fn f() {}"));
     }
 
     #[test]
     fn a_panic_outside_tests_is_found() {
-        for text in
-            ["x.unwrap();", "x\n  .expect(\"y\");", "x.unwrap_err();", "v.map(Option::unwrap);", "r.expect_err(\"y\");"]
-        {
-            assert_eq!(of(no_panics, "src/a.rs", &format!("fn f() {{ {text} }}")).len(), 1, "{text}");
+        for text in [
+            "x.unwrap();",
+            "x\n  .expect(\"y\");",
+            "x.unwrap_err();",
+            "v.map(Option::unwrap);",
+            "r.expect_err(\"y\");",
+        ] {
+            assert_eq!(
+                of(no_panics, "src/a.rs", &format!("fn f() {{ {text} }}")).len(),
+                1,
+                "{text}"
+            );
         }
         let fine = "#[expect(dead_code, reason = \"r\")]\nfn f() { x.unwrap_or(1).unwrap_or_default(); } // x.unwrap()\n\
                     #[cfg(test)]\nmod tests { fn g() { x.unwrap(); } }\n\
@@ -187,16 +301,27 @@ mod tests {
         none(&of(no_panics, "src/a.rs", fine));
         none(&of(no_panics, "src/main.rs", "fn main() { x.unwrap(); }"));
         let after = format!("{fine}fn late() {{ x.unwrap(); }}");
-        assert_eq!(of(no_panics, "src/a.rs", &after), ["src/a.rs:9: unwrap"], "what follows a test is looked at again");
+        assert_eq!(
+            of(no_panics, "src/a.rs", &after),
+            ["src/a.rs:9: unwrap"],
+            "what follows a test is looked at again"
+        );
         let excused = "#[expect(clippy::expect_used, reason = \"why\")]\nfn f() { x.expect(\"y\"); }\nfn g() { x.expect(\"y\"); }";
-        assert_eq!(of(no_panics, "src/a.rs", excused), ["src/a.rs:3: expect"], "an excuse covers one item");
+        assert_eq!(
+            of(no_panics, "src/a.rs", excused),
+            ["src/a.rs:3: expect"],
+            "an excuse covers one item"
+        );
         assert_eq!(panicking(&File::new("src/a.rs", "x.unwrap()")).len(), 1);
     }
 
     #[test]
     fn a_file_that_is_compiled_for_tests_alone_is_a_test() {
         let files = [
-            File::new("src/queue/mod.rs", "#[cfg(test)]\nmod conformance;\nmod redis;"),
+            File::new(
+                "src/queue/mod.rs",
+                "#[cfg(test)]\nmod conformance;\nmod redis;",
+            ),
             File::new("src/queue/conformance.rs", "fn f() { x.unwrap(); }"),
             File::new("src/queue/conformance/deep.rs", "fn f() { x.unwrap(); }"),
             File::new("src/queue/redis.rs", "fn f() { x.unwrap(); }"),
@@ -216,7 +341,11 @@ mod tests {
         ] {
             assert_eq!(of(purity, "src/rule/a.rs", text).len(), 1, "{text}");
         }
-        none(&of(purity, "src/rule/a.rs", "use std::fmt; // tokio\nstruct Time { redistribute: u8 }"));
+        none(&of(
+            purity,
+            "src/rule/a.rs",
+            "use std::fmt; // tokio\nstruct Time { redistribute: u8 }",
+        ));
     }
 
     #[test]

@@ -1,51 +1,17 @@
 //! Migrations and entities describe the same tables, on SQLite column by column and on PostgreSQL by name and type.
 
 use entity::{
-    account,
-    audit_entry,
-    booking,
-    booking_event,
-    cap_lock,
-    chain_head,
-    checklist_item,
-    complaint,
-    consent_record,
-    consent_state,
-    customer_tag,
-    decision,
-    deployment,
-    idempotency,
-    inbox,
-    invitation,
-    invitation_share,
-    ledger_entry,
-    message,
-    notice,
-    outbox,
-    payment,
-    payment_incident,
-    photo,
-    rating,
-    referral,
-    refresh_token,
-    refund,
-    reservation,
-    reward,
-    reward_event,
-    ruleset,
-    service,
-    session,
-    staff,
-    staff_task,
-    subscribe_grant,
-    suppression,
-    timer,
-    wechat_identity,
-    work_order,
-    worker,
+    account, audit_entry, booking, booking_event, cap_lock, chain_head, checklist_item, complaint,
+    consent_record, consent_state, customer_tag, decision, deployment, idempotency, inbox,
+    invitation, invitation_share, ledger_entry, message, notice, outbox, payment, payment_incident,
+    photo, rating, referral, refresh_token, refund, reservation, reward, reward_event, ruleset,
+    service, session, staff, staff_task, subscribe_grant, suppression, timer, wechat_identity,
+    work_order, worker,
 };
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
+};
 
 async fn memory() -> DatabaseConnection {
     let mut options = ConnectOptions::new("sqlite::memory:");
@@ -106,8 +72,13 @@ async fn declared() -> DatabaseConnection {
 
 async fn tables(db: &DatabaseConnection) -> Vec<String> {
     let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'seaql_migrations' ORDER BY name";
-    let rows = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap();
-    rows.iter().map(|row| row.try_get("", "name").unwrap()).collect()
+    let rows = db
+        .query_all_raw(Statement::from_string(DbBackend::Sqlite, sql))
+        .await
+        .unwrap();
+    rows.iter()
+        .map(|row| row.try_get("", "name").unwrap())
+        .collect()
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,7 +114,11 @@ async fn entities_and_migrations_describe_the_same_tables() {
     assert_eq!(names, tables(&declared).await);
     assert!(names.len() > 40, "{names:?}");
     for table in names {
-        assert_eq!(columns(&migrated, &table).await, columns(&declared, &table).await, "{table}");
+        assert_eq!(
+            columns(&migrated, &table).await,
+            columns(&declared, &table).await,
+            "{table}"
+        );
     }
 }
 
@@ -156,17 +131,26 @@ async fn every_migration_runs_up_down_and_up_again_on_sqlite() {
 
 #[tokio::test]
 async fn every_migration_runs_up_down_and_up_again_on_postgres() {
-    #[expect(clippy::disallowed_methods, reason = "tests are told their services by the test script")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are told their services by the test script"
+    )]
     let server = std::env::var("LINJIAN_TEST_POSTGRES_URL")
         .expect("LINJIAN_TEST_POSTGRES_URL is not set: run the tests with ./scripts/test");
     let name = format!("drift_{}", std::process::id());
     let admin = single(&server).await;
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    admin
+        .execute_unprepared(&format!("CREATE DATABASE {name}"))
+        .await
+        .unwrap();
     let (base, _) = server.rsplit_once('/').unwrap();
     let db = single(&format!("{base}/{name}")).await;
     there_and_back(&db).await;
     db.close().await.unwrap();
-    admin.execute_unprepared(&format!("DROP DATABASE {name}")).await.unwrap();
+    admin
+        .execute_unprepared(&format!("DROP DATABASE {name}"))
+        .await
+        .unwrap();
 }
 
 async fn single(url: &str) -> DatabaseConnection {

@@ -3,15 +3,21 @@
 use std::path::PathBuf;
 
 fn document(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 #[test]
 fn the_committed_openapi_document_is_the_served_one() {
-    let served: serde_json::Value = serde_json::from_str(&linjian::app::openapi().to_pretty_json().unwrap()).unwrap();
+    let served: serde_json::Value =
+        serde_json::from_str(&linjian::app::openapi().to_pretty_json().unwrap()).unwrap();
     let committed: serde_json::Value = serde_json::from_str(&document("openapi.json")).unwrap();
-    assert!(served == committed, "docs/openapi.json is stale: run `cargo run -- openapi > docs/openapi.json`");
+    assert!(
+        served == committed,
+        "docs/openapi.json is stale: run `cargo run -- openapi > docs/openapi.json`"
+    );
 }
 
 #[test]
@@ -33,7 +39,8 @@ fn every_call_of_the_contract_is_in_the_document() {
             let (method, path) = line.split_once(' ').unwrap();
             let item = serde_json::to_value(&api.paths.paths).unwrap();
             let known = item.as_object().unwrap().iter().any(|(known, methods)| {
-                shape(known) == shape(&format!("/api/v1{path}")) && methods.get(method.to_lowercase()).is_some()
+                shape(known) == shape(&format!("/api/v1{path}"))
+                    && methods.get(method.to_lowercase()).is_some()
             });
             !known
         })
@@ -43,7 +50,10 @@ fn every_call_of_the_contract_is_in_the_document() {
 
 /// The path with its parameter names forgotten.
 fn shape(path: &str) -> String {
-    path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(|part| if part.starts_with('{') { "{}" } else { part })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 const CONTRACT: &str = "

@@ -37,17 +37,23 @@ async fn readyz(ctx: web::Data<Ctx>) -> Result<HttpResponse> {
     ctx.db.ping().await?;
     ctx.queue.ping().await?;
     ctx.blobs.ping().await?;
-    Ok(HttpResponse::Ok().json(serde_json::json!({ "database": "ok", "queue": "ok", "blob": "ok" })))
+    Ok(HttpResponse::Ok()
+        .json(serde_json::json!({ "database": "ok", "queue": "ok", "blob": "ok" })))
 }
 
 /// Prometheus metrics.
 #[utoipa::path(tag = "operations", responses((status = 200, content_type = "text/plain")))]
 #[get("/metrics")]
-async fn metrics(ctx: web::Data<Ctx>, prometheus: web::Data<PrometheusHandle>) -> Result<HttpResponse> {
+async fn metrics(
+    ctx: web::Data<Ctx>,
+    prometheus: web::Data<PrometheusHandle>,
+) -> Result<HttpResponse> {
     if !ctx.config.http.metrics {
         return Err(AppError::not_found());
     }
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(prometheus.render()))
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(prometheus.render()))
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -67,7 +73,11 @@ struct AdvanceOut {
 #[utoipa::path(tag = "sandbox", security(("bearer" = [])), request_body = AdvanceIn,
     responses((status = 200, body = AdvanceOut), (status = 404, body = Problem)))]
 #[post("/test-clock")]
-async fn advance(ctx: web::Data<Ctx>, _: Actor<Manager>, body: Valid<AdvanceIn>) -> Result<HttpResponse> {
+async fn advance(
+    ctx: web::Data<Ctx>,
+    _: Actor<Manager>,
+    body: Valid<AdvanceIn>,
+) -> Result<HttpResponse> {
     let clock = ctx.test_clock.as_ref().ok_or_else(AppError::not_found)?;
     let now = test_clock::advance(&ctx.db, clock, body.value.advance.get()).await?;
     // Best effort: a node without workers must not make the caller wait for long.

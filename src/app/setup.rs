@@ -24,7 +24,10 @@ use std::{
 pub(super) async fn first_start(ctx: &Ctx) -> Result<()> {
     match install(ctx).await {
         // Another node started in the same moment and was first: the second look finds its rows.
-        Err(AppError { code: Code::Conflict, .. }) => install(ctx).await,
+        Err(AppError {
+            code: Code::Conflict,
+            ..
+        }) => install(ctx).await,
         done => done,
     }
 }
@@ -43,8 +46,13 @@ pub(super) fn vault(settings: &Settings) -> Result<Vault> {
     if key.is_empty() {
         return Vault::load_or_create(&settings.data_dir.join("keys").join("field.key"));
     }
-    let bytes = STANDARD.decode(key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    let bytes = bytes.ok_or_else(|| AppError::new(Code::Validation, "crypto.master_key 应为 32 字节的 base64"))?;
+    let bytes = STANDARD
+        .decode(key)
+        .ok()
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let bytes = bytes.ok_or_else(|| {
+        AppError::new(Code::Validation, "crypto.master_key 应为 32 字节的 base64")
+    })?;
     Vault::open(bytes, &settings.crypto.key_id)
 }
 
@@ -96,7 +104,9 @@ pub fn blob_settings(settings: &Settings) -> BlobSettings {
             path_style: blob.path_style,
         })
     } else {
-        BlobSettings::Local { root: settings.data_dir.join("blobs") }
+        BlobSettings::Local {
+            root: settings.data_dir.join("blobs"),
+        }
     }
 }
 
@@ -115,12 +125,19 @@ pub(super) fn limits(settings: &Settings) -> LimitSettings {
 /// Where WeChat sends notifications.
 pub(super) fn notify_base(settings: &Settings) -> String {
     let base = &settings.wechat.notify_base_url;
-    let base = if base.is_empty() { &settings.http.public_url } else { base };
+    let base = if base.is_empty() {
+        &settings.http.public_url
+    } else {
+        base
+    };
     base.trim_end_matches('/').to_owned()
 }
 
 pub(super) fn live_wechat(settings: &Settings, notify: &str) -> Result<WechatSettings> {
-    debug_assert!(settings.wechat.mode == WechatMode::Live, "the sandbox brings its own settings");
+    debug_assert!(
+        settings.wechat.mode == WechatMode::Live,
+        "the sandbox brings its own settings"
+    );
     let w = &settings.wechat;
     Ok(WechatSettings {
         appid: w.appid.clone(),
@@ -131,7 +148,10 @@ pub(super) fn live_wechat(settings: &Settings, notify: &str) -> Result<WechatSet
         merchant_serial: w.merchant_serial.clone(),
         merchant_key_pem: read(&w.merchant_key_path, "wechat.merchant_key_path")?,
         apiv3_key: w.apiv3_key.clone(),
-        platform_keys: vec![(w.platform_key_id.clone(), read(&w.platform_key_path, "wechat.platform_key_path")?)],
+        platform_keys: vec![(
+            w.platform_key_id.clone(),
+            read(&w.platform_key_path, "wechat.platform_key_path")?,
+        )],
         notify_base_url: notify.to_owned(),
     })
 }

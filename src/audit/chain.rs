@@ -4,7 +4,8 @@ use crate::kernel::{Env, Result};
 use aws_lc_rs::digest;
 use entity::chain_head;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect,
+    sea_query::OnConflict,
 };
 use serde_json::Value;
 
@@ -23,7 +24,10 @@ impl Link {
     /// The hash a record with this body must have after `prev_hash`.
     pub fn hash_of(seq: i64, prev_hash: &str, body: &Value) -> String {
         // serde_json keeps object keys sorted, so the text is canonical on every node and in every database.
-        hex::encode(digest::digest(&digest::SHA256, format!("{seq}\n{prev_hash}\n{body}").as_bytes()))
+        hex::encode(digest::digest(
+            &digest::SHA256,
+            format!("{seq}\n{prev_hash}\n{body}").as_bytes(),
+        ))
     }
 
     /// What stands before the first record.
@@ -36,16 +40,43 @@ impl Link {
 ///
 /// # Errors
 /// A database fault.
-pub async fn append_link(tx: &DatabaseTransaction, _: &Env, name: &'static str, body: &Value) -> Result<Link> {
-    let first = chain_head::ActiveModel { name: Set(name.into()), seq: Set(0), hash: Set(Link::genesis()) };
+pub async fn append_link(
+    tx: &DatabaseTransaction,
+    _: &Env,
+    name: &'static str,
+    body: &Value,
+) -> Result<Link> {
+    let first = chain_head::ActiveModel {
+        name: Set(name.into()),
+        seq: Set(0),
+        hash: Set(Link::genesis()),
+    };
     chain_head::Entity::insert(first)
-        .on_conflict(OnConflict::column(chain_head::Column::Name).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::column(chain_head::Column::Name)
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(tx)
         .await?;
-    let head = chain_head::Entity::find_by_id(name).lock_exclusive().all(tx).await?.pop();
+    let head = chain_head::Entity::find_by_id(name)
+        .lock_exclusive()
+        .all(tx)
+        .await?
+        .pop();
     let (seq, prev_hash) = head.map_or((0, Link::genesis()), |head| (head.seq, head.hash));
     let seq = seq.saturating_add(1);
     let hash = Link::hash_of(seq, &prev_hash, body);
-    chain_head::ActiveModel { name: Set(name.into()), seq: Set(seq), hash: Set(hash.clone()) }.update(tx).await?;
-    Ok(Link { seq, prev_hash, hash })
+    chain_head::ActiveModel {
+        name: Set(name.into()),
+        seq: Set(seq),
+        hash: Set(hash.clone()),
+    }
+    .update(tx)
+    .await?;
+    Ok(Link {
+        seq,
+        prev_hash,
+        hash,
+    })
 }

@@ -11,8 +11,8 @@ use entity::{
     ids::{AccountId, AuditEntryId},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde_json::{Value, json};
 
@@ -116,7 +116,9 @@ pub async fn record(ctx: &Ctx, tx: &DatabaseTransaction, entry: Entry) -> Result
 /// # Errors
 /// A database fault.
 pub async fn list(ctx: &Ctx, cursor: Cursor, subject: Option<AccountId>) -> Result<Page<AuditOut>> {
-    let mut query = audit_entry::Entity::find().order_by_desc(audit_entry::Column::Id).limit(cursor.fetch());
+    let mut query = audit_entry::Entity::find()
+        .order_by_desc(audit_entry::Column::Id)
+        .limit(cursor.fetch());
     if let Some(before) = cursor.before {
         query = query.filter(audit_entry::Column::Id.lt(AuditEntryId(before)));
     }

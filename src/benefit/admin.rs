@@ -23,7 +23,11 @@ pub fn routes(cfg: &mut ServiceConfig) {
 #[utoipa::path(tag = "staff", params(Paging), security(("bearer" = [])),
     responses((status = 200, body = Page<AdminInvitationOut>)))]
 #[get("/invitations")]
-async fn list(ctx: web::Data<Ctx>, _: Actor<Marketing>, query: ValidQuery<Paging>) -> Result<HttpResponse> {
+async fn list(
+    ctx: web::Data<Ctx>,
+    _: Actor<Marketing>,
+    query: ValidQuery<Paging>,
+) -> Result<HttpResponse> {
     let cursor = paging(&query.0)?;
     let rows = invitation::all_unscoped(ctx.db.read(), cursor).await?;
     Ok(HttpResponse::Ok().json(cursor.page(rows, |row| row.id.0, view::for_marketing)))
@@ -33,7 +37,11 @@ async fn list(ctx: web::Data<Ctx>, _: Actor<Marketing>, query: ValidQuery<Paging
 #[utoipa::path(tag = "staff", security(("bearer" = [])),
     responses((status = 200, body = AdminInvitationOut), (status = 404, body = Problem), (status = 409, body = Problem)))]
 #[post("/invitations/{id}/recall")]
-async fn recall(ctx: web::Data<Ctx>, _: Actor<Marketing>, id: web::Path<InvitationId>) -> Result<HttpResponse> {
+async fn recall(
+    ctx: web::Data<Ctx>,
+    _: Actor<Marketing>,
+    id: web::Path<InvitationId>,
+) -> Result<HttpResponse> {
     let tx = ctx.db.begin_write().await?;
     let row = invitation::recall(&ctx, &tx, *id).await?;
     ctx.commit(tx).await?;

@@ -50,7 +50,10 @@ pub enum Applied {
 impl Cause {
     /// The id of one effect: the same event, rule, version, recipient and slot never act twice.
     pub(super) fn effect_id(&self, recipient: AccountId, slot: u32) -> String {
-        let parts = format!("{}\n{}\n{}\n{recipient}\n{slot}", self.event_id, self.rule_id, self.ruleset_version);
+        let parts = format!(
+            "{}\n{}\n{}\n{recipient}\n{slot}",
+            self.event_id, self.rule_id, self.ruleset_version
+        );
         vault::sha256_hex(parts.as_bytes())
     }
 }
@@ -59,10 +62,19 @@ impl Cause {
 ///
 /// # Errors
 /// A database fault. What the law or a cap forbids is an answer, not an error.
-pub async fn apply(ctx: &Ctx, tx: &DatabaseTransaction, cause: &Cause, effect: &ResolvedEffect) -> Result<Applied> {
+pub async fn apply(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    cause: &Cause,
+    effect: &ResolvedEffect,
+) -> Result<Applied> {
     let id = cause.effect_id(cause.customer_id, effect.slot);
     match &effect.action {
-        Action::Invite { template, send, expires_after } => {
+        Action::Invite {
+            template,
+            send,
+            expires_after,
+        } => {
             let wish = invite::Wish {
                 template,
                 send: *send,
@@ -72,8 +84,18 @@ pub async fn apply(ctx: &Ctx, tx: &DatabaseTransaction, cause: &Cause, effect: &
             };
             invite::apply(ctx, tx, cause, wish).await
         }
-        Action::Grant { to, benefit, once, expires_after } => {
-            let terms = Terms { to: *to, benefit, once: *once, expires_after: *expires_after };
+        Action::Grant {
+            to,
+            benefit,
+            once,
+            expires_after,
+        } => {
+            let terms = Terms {
+                to: *to,
+                benefit,
+                once: *once,
+                expires_after: *expires_after,
+            };
             grant(ctx, tx, cause, effect.slot, terms).await
         }
         Action::SuppressInvitations { lasts, appeal } => {
@@ -104,7 +126,8 @@ async fn grant(
         // A grant rests on a friend's link; an event without a friend has nobody to rest on.
         return Ok(Applied::Blocked(BlockedBy::Consent));
     };
-    if let Some(blocked) = missing(consent::require::<ReferralLink>(ctx, tx, invitee, None).await)? {
+    if let Some(blocked) = missing(consent::require::<ReferralLink>(ctx, tx, invitee, None).await)?
+    {
         return Ok(blocked);
     }
     let recipient = match terms.to {
@@ -142,12 +165,20 @@ async fn grant(
 pub(super) fn missing<T>(proof: Result<T>) -> Result<Option<Applied>> {
     match proof {
         Ok(_) => Ok(None),
-        Err(AppError { code: Code::ConsentRequired, .. }) => Ok(Some(Applied::Blocked(BlockedBy::Consent))),
+        Err(AppError {
+            code: Code::ConsentRequired,
+            ..
+        }) => Ok(Some(Applied::Blocked(BlockedBy::Consent))),
         Err(error) => Err(error),
     }
 }
 
-async fn tag_customer(ctx: &Ctx, tx: &DatabaseTransaction, cause: &Cause, tag: &str) -> Result<Applied> {
+async fn tag_customer(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    cause: &Cause,
+    tag: &str,
+) -> Result<Applied> {
     let proof = consent::require::<ReferralProfiling>(ctx, tx, cause.customer_id, None).await;
     if let Some(blocked) = missing(proof)? {
         return Ok(blocked);
@@ -160,11 +191,17 @@ async fn tag_customer(ctx: &Ctx, tx: &DatabaseTransaction, cause: &Cause, tag: &
     };
     let made = customer_tag::Entity::insert(row)
         .on_conflict(
-            OnConflict::columns([customer_tag::Column::CustomerId, customer_tag::Column::Tag]).do_nothing().to_owned(),
+            OnConflict::columns([customer_tag::Column::CustomerId, customer_tag::Column::Tag])
+                .do_nothing()
+                .to_owned(),
         )
         .exec_without_returning(tx)
         .await?;
-    Ok(if made == 1 { Applied::Done(tag.to_owned()) } else { Applied::Already })
+    Ok(if made == 1 {
+        Applied::Done(tag.to_owned())
+    } else {
+        Applied::Already
+    })
 }
 
 async fn task(
@@ -186,8 +223,16 @@ async fn task(
         created_at: Set(ctx.env.now()),
     };
     let made = staff_task::Entity::insert(row)
-        .on_conflict(OnConflict::column(staff_task::Column::EffectId).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::column(staff_task::Column::EffectId)
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(tx)
         .await?;
-    Ok(if made == 1 { Applied::Done(id.to_string()) } else { Applied::Already })
+    Ok(if made == 1 {
+        Applied::Done(id.to_string())
+    } else {
+        Applied::Already
+    })
 }

@@ -18,7 +18,10 @@ use entity::{
     ids::{AccountId, InvitationId, InvitationShareId, RewardId},
     invitation_share, referral, reward,
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -51,7 +54,11 @@ async fn list_invitations(
 ) -> Result<HttpResponse> {
     let cursor = paging(&query.0)?;
     let rows = invitation::of_customer(ctx.db.read(), actor.id, cursor).await?;
-    Ok(HttpResponse::Ok().json(cursor.page(rows, |row| row.id.0, |row| view::invitation(&ctx, row))))
+    Ok(HttpResponse::Ok().json(cursor.page(
+        rows,
+        |row| row.id.0,
+        |row| view::invitation(&ctx, row),
+    )))
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -70,9 +77,14 @@ async fn own_code(
 ) -> Result<HttpResponse> {
     ctx.limits.check(Limit::Invitation, &actor.id.to_string())?;
     let made = async |tx: &sea_orm::DatabaseTransaction| {
-        Ok(view::invitation(&ctx, redeem::own_code(&ctx, tx, actor.id).await?))
+        Ok(view::invitation(
+            &ctx,
+            redeem::own_code(&ctx, tx, actor.id).await?,
+        ))
     };
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::CREATED, made).await
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::CREATED, made)
+        .await
 }
 
 /// Where something was shared to.
@@ -101,7 +113,10 @@ async fn share(
     idem: Idem,
     body: Valid<ShareIn>,
 ) -> Result<HttpResponse> {
-    let channel = serde_json::to_value(body.value.channel)?.as_str().unwrap_or_default().to_owned();
+    let channel = serde_json::to_value(body.value.channel)?
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let count = async |tx: &sea_orm::DatabaseTransaction| {
         let row = redeem::lock_own(tx, actor.id, *id).await?;
         let share = invitation_share::ActiveModel {
@@ -113,7 +128,9 @@ async fn share(
         let share = share.insert(tx).await?;
         Ok(json!({ "id": share.id, "channel": share.channel, "created_at": share.created_at }))
     };
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::CREATED, count).await
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::CREATED, count)
+        .await
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -139,9 +156,15 @@ async fn redeem_code(
     let link = async |tx: &sea_orm::DatabaseTransaction| {
         let link = redeem::redeem(&ctx, tx, actor.id, &body.value.code).await?;
         let benefit = link.benefit.as_ref().map(view::benefit).transpose()?;
-        Ok(LinkOut { id: link.id, generation: link.generation, benefit })
+        Ok(LinkOut {
+            id: link.id,
+            generation: link.generation,
+            benefit,
+        })
     };
-    idem.required(actor.id, &body.hash)?.run(&ctx, StatusCode::CREATED, link).await
+    idem.required(actor.id, &body.hash)?
+        .run(&ctx, StatusCode::CREATED, link)
+        .await
 }
 
 /// Who brought me, whom I brought; masked, and only friends whose consent stands.
@@ -160,7 +183,12 @@ async fn my_referral(ctx: web::Data<Ctx>, actor: Actor<Customer>) -> Result<Http
     }
     let counts_by_status = json!(counts);
     let generation = generation_of(db, actor.id).await?;
-    Ok(HttpResponse::Ok().json(MyReferralOut { generation, inviter_masked, invited, counts_by_status }))
+    Ok(HttpResponse::Ok().json(MyReferralOut {
+        generation,
+        inviter_masked,
+        invited,
+        counts_by_status,
+    }))
 }
 
 async fn friends(ctx: &Ctx, inviter: AccountId) -> Result<Vec<FriendOut>> {
@@ -174,7 +202,10 @@ async fn friends(ctx: &Ctx, inviter: AccountId) -> Result<Vec<FriendOut>> {
     let mut friends = Vec::with_capacity(links.len());
     for link in links {
         if consent::holds(ctx, db, link.invitee_id, "referral_link", None).await? {
-            friends.push(FriendOut { masked: view::masked(ctx, db, link.invitee_id).await?, status: link.status });
+            friends.push(FriendOut {
+                masked: view::masked(ctx, db, link.invitee_id).await?,
+                status: link.status,
+            });
         }
     }
     Ok(friends)
@@ -184,7 +215,11 @@ async fn friends(ctx: &Ctx, inviter: AccountId) -> Result<Vec<FriendOut>> {
 #[utoipa::path(tag = "referral", params(Paging), security(("bearer" = [])),
     responses((status = 200, body = Page<RewardOut>)))]
 #[get("/me/rewards")]
-async fn my_rewards(ctx: web::Data<Ctx>, actor: Actor<Customer>, query: ValidQuery<Paging>) -> Result<HttpResponse> {
+async fn my_rewards(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Customer>,
+    query: ValidQuery<Paging>,
+) -> Result<HttpResponse> {
     let cursor = paging(&query.0)?;
     let mut rows = reward::Entity::find()
         .filter(reward::Column::AccountId.eq(actor.id))
@@ -212,16 +247,31 @@ async fn my_tags(ctx: web::Data<Ctx>, actor: Actor<Anyone>) -> Result<HttpRespon
         .order_by_asc(customer_tag::Column::Tag)
         .all(ctx.db.read())
         .await?;
-    let items = rows.into_iter().map(|row| TagOut { tag: row.tag, rule_id: row.rule_id }).collect();
-    Ok(HttpResponse::Ok().json(Page { items, next_cursor: None }))
+    let items = rows
+        .into_iter()
+        .map(|row| TagOut {
+            tag: row.tag,
+            rule_id: row.rule_id,
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(Page {
+        items,
+        next_cursor: None,
+    }))
 }
 
 /// Delete a tag of mine (PIPL-15).
 #[utoipa::path(tag = "referral", security(("bearer" = [])), responses((status = 204), (status = 404, body = Problem)))]
 #[delete("/me/tags/{tag}")]
-async fn drop_tag(ctx: web::Data<Ctx>, actor: Actor<Anyone>, tag: web::Path<String>) -> Result<HttpResponse> {
+async fn drop_tag(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Anyone>,
+    tag: web::Path<String>,
+) -> Result<HttpResponse> {
     let tx = ctx.db.begin_write().await?;
-    let gone = customer_tag::Entity::delete_by_id((actor.id, tag.into_inner())).exec(&tx).await?;
+    let gone = customer_tag::Entity::delete_by_id((actor.id, tag.into_inner()))
+        .exec(&tx)
+        .await?;
     ctx.commit(tx).await?;
     if gone.rows_affected == 0 {
         return Err(AppError::not_found());

@@ -11,8 +11,8 @@ use entity::{
     values::InvitationStatus,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 /// A person's invitations, newest first.
@@ -21,11 +21,19 @@ pub(super) async fn of_customer(
     customer: AccountId,
     cursor: Cursor,
 ) -> Result<Vec<invitation::Model>> {
-    page(db, cursor, invitation::Entity::find().filter(invitation::Column::CustomerId.eq(customer))).await
+    page(
+        db,
+        cursor,
+        invitation::Entity::find().filter(invitation::Column::CustomerId.eq(customer)),
+    )
+    .await
 }
 
 /// Everybody's, for marketing.
-pub(super) async fn all_unscoped(db: &impl ConnectionTrait, cursor: Cursor) -> Result<Vec<invitation::Model>> {
+pub(super) async fn all_unscoped(
+    db: &impl ConnectionTrait,
+    cursor: Cursor,
+) -> Result<Vec<invitation::Model>> {
     page(db, cursor, invitation::Entity::find()).await
 }
 
@@ -34,7 +42,9 @@ async fn page(
     cursor: Cursor,
     query: sea_orm::Select<invitation::Entity>,
 ) -> Result<Vec<invitation::Model>> {
-    let mut query = query.order_by_desc(invitation::Column::Id).limit(cursor.fetch());
+    let mut query = query
+        .order_by_desc(invitation::Column::Id)
+        .limit(cursor.fetch());
     if let Some(before) = cursor.before {
         query = query.filter(invitation::Column::Id.lt(InvitationId(before)));
     }
@@ -45,14 +55,24 @@ async fn page(
 ///
 /// # Errors
 /// `invalid_state` once it is sent: nobody can unsend (种子文档的“消息撤回”只在发送前有效).
-pub(super) async fn recall(ctx: &Ctx, tx: &DatabaseTransaction, id: InvitationId) -> Result<invitation::Model> {
-    let row = invitation::Entity::find_by_id(id).lock_exclusive().one_by_key(tx).await?;
+pub(super) async fn recall(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: InvitationId,
+) -> Result<invitation::Model> {
+    let row = invitation::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?;
     let row = row.ok_or_else(AppError::not_found)?;
     if row.status != InvitationStatus::Scheduled {
         return Err(AppError::invalid_state("邀约已经发送或结束,不能再撤回"));
     }
     close(ctx, tx, id, InvitationStatus::Recalled).await?;
-    invitation::Entity::find_by_id(id).one_by_key(tx).await?.ok_or_else(AppError::not_found)
+    invitation::Entity::find_by_id(id)
+        .one_by_key(tx)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 /// A friend has looked at the code for the first time.
@@ -61,7 +81,10 @@ pub(super) async fn opened(ctx: &Ctx, row: &invitation::Model) -> Result<()> {
         return Ok(());
     }
     let tx = ctx.db.begin_write().await?;
-    let now = invitation::Entity::find_by_id(row.id).lock_exclusive().one_by_key(&tx).await?;
+    let now = invitation::Entity::find_by_id(row.id)
+        .lock_exclusive()
+        .one_by_key(&tx)
+        .await?;
     if now.is_some_and(|now| now.status == InvitationStatus::Sent) {
         invitation::ActiveModel {
             id: Set(row.id),

@@ -19,7 +19,10 @@ use entity::{
     invitation,
     values::{InvitationSource, InvitationStatus},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    sea_query::OnConflict,
+};
 
 /// Timer: an invitation's hour has come.
 pub(super) const SEND_DUE: &str = "invitation.send_due.v1";
@@ -39,15 +42,25 @@ pub(super) struct Wish<'a> {
 
 /// Consent under lock, then suppression, then caps, then the row: in this order, so that nothing is counted or looked
 /// up about a person who said no.
-pub(super) async fn apply(ctx: &Ctx, tx: &DatabaseTransaction, cause: &Cause, wish: Wish<'_>) -> Result<Applied> {
-    let done = invitation::Entity::find().filter(invitation::Column::EffectId.eq(&wish.effect_id)).count(tx).await?;
+pub(super) async fn apply(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    cause: &Cause,
+    wish: Wish<'_>,
+) -> Result<Applied> {
+    let done = invitation::Entity::find()
+        .filter(invitation::Column::EffectId.eq(&wish.effect_id))
+        .count(tx)
+        .await?;
     if done > 0 {
         return Ok(Applied::Already);
     }
     let proof = consent::require::<ReferralProfiling>(ctx, tx, cause.customer_id, None).await;
     let record = match proof {
         Ok(granted) => granted.record_id(),
-        Err(error) => return missing::<()>(Err(error)).map(|blocked| blocked.unwrap_or(Applied::Already)),
+        Err(error) => {
+            return missing::<()>(Err(error)).map(|blocked| blocked.unwrap_or(Applied::Already));
+        }
     };
     if open_suppression(tx, cause.customer_id, ctx.env.now()).await? {
         return Ok(Applied::Blocked(BlockedBy::Suppression));
@@ -55,7 +68,11 @@ pub(super) async fn apply(ctx: &Ctx, tx: &DatabaseTransaction, cause: &Cause, wi
     if let Some(blocked) = caps::admit_invitation(ctx, tx, cause).await? {
         return Ok(Applied::Blocked(blocked));
     }
-    let scheduled_at = schedule::send_at(wish.not_before.max(ctx.env.now()), wish.send, &ctx.config.referral);
+    let scheduled_at = schedule::send_at(
+        wish.not_before.max(ctx.env.now()),
+        wish.send,
+        &ctx.config.referral,
+    );
     let lasts = wish.expires_after.unwrap_or_else(|| Span::days(14));
     let row = New {
         customer_id: cause.customer_id,
@@ -68,7 +85,9 @@ pub(super) async fn apply(ctx: &Ctx, tx: &DatabaseTransaction, cause: &Cause, wi
         scheduled_at,
         expires_at: Some(scheduled_at + lasts.get()),
     };
-    let Some(id) = insert(ctx, tx, row).await? else { return Ok(Applied::Already) };
+    let Some(id) = insert(ctx, tx, row).await? else {
+        return Ok(Applied::Already);
+    };
     timer::schedule(tx, &ctx.env, SEND_DUE, id, scheduled_at).await?;
     timer::schedule(tx, &ctx.env, EXPIRY_DUE, id, scheduled_at + lasts.get()).await?;
     Ok(Applied::Done(id.to_string()))
@@ -88,7 +107,11 @@ pub(super) struct New {
 }
 
 /// Writes it; `None` when its effect id exists. A code of one's own needs no sending.
-pub(super) async fn insert(ctx: &Ctx, tx: &DatabaseTransaction, new: New) -> Result<Option<InvitationId>> {
+pub(super) async fn insert(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    new: New,
+) -> Result<Option<InvitationId>> {
     let id: InvitationId = ctx.env.id();
     let now = ctx.env.now();
     let own = new.source == InvitationSource::Own;
@@ -102,7 +125,11 @@ pub(super) async fn insert(ctx: &Ctx, tx: &DatabaseTransaction, new: New) -> Res
         ruleset_version: Set(ruleset_version),
         booking_id: Set(new.booking_id),
         effect_id: Set(new.effect_id),
-        status: Set(if own { InvitationStatus::Sent } else { InvitationStatus::Scheduled }),
+        status: Set(if own {
+            InvitationStatus::Sent
+        } else {
+            InvitationStatus::Scheduled
+        }),
         message: Set(new.message),
         consent_record_id: Set(new.consent_record_id),
         scheduled_at: Set(new.scheduled_at),
@@ -114,7 +141,11 @@ pub(super) async fn insert(ctx: &Ctx, tx: &DatabaseTransaction, new: New) -> Res
         created_at: Set(now),
     };
     let made = invitation::Entity::insert(row)
-        .on_conflict(OnConflict::column(invitation::Column::EffectId).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::column(invitation::Column::EffectId)
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(tx)
         .await?;
     Ok((made == 1).then_some(id))

@@ -1,6 +1,11 @@
 //! What the live rule set promises newcomers and inviters.
 
-use crate::{kernel::Result, platform::Ctx, referral, rule::{Benefit, NamedBenefit}};
+use crate::{
+    kernel::Result,
+    platform::Ctx,
+    referral,
+    rule::{Benefit, NamedBenefit},
+};
 use sea_orm::ConnectionTrait;
 
 /// The newcomer's benefit of a generation, as published now.
@@ -10,7 +15,9 @@ pub(super) async fn welcome(
     generation: i32,
 ) -> Result<Option<NamedBenefit>> {
     let live = referral::live(ctx, db).await?;
-    Ok(u8::try_from(generation).ok().and_then(|generation| live.rules.welcome(generation).cloned()))
+    Ok(u8::try_from(generation)
+        .ok()
+        .and_then(|generation| live.rules.welcome(generation).cloned()))
 }
 
 /// A benefit in a few words.

@@ -23,18 +23,29 @@ pub(super) fn routes(cfg: &mut ServiceConfig) {
 async fn find(ctx: &Ctx, req: &HttpRequest, code: &str) -> Result<Model> {
     let address = address_of(req).map_or_else(|| "unknown".into(), |address| address.to_string());
     ctx.limits.check(Limit::Address, &address)?;
-    by_code(ctx.db.read(), code).await?.ok_or_else(AppError::not_found)
+    by_code(ctx.db.read(), code)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 /// Look at a code before using it.
 #[utoipa::path(tag = "referral", responses((status = 200, body = CodeOut), (status = 404, body = Problem)))]
 #[get("/referrals/{code}")]
-async fn look(ctx: web::Data<Ctx>, req: HttpRequest, code: web::Path<String>) -> Result<HttpResponse> {
+async fn look(
+    ctx: web::Data<Ctx>,
+    req: HttpRequest,
+    code: web::Path<String>,
+) -> Result<HttpResponse> {
     let row = find(&ctx, &req, &code).await?;
     let valid = usable(&row, ctx.env.now());
     let what_inviter_sees = words::WHAT_INVITER_SEES.to_owned();
     if !valid {
-        return Ok(HttpResponse::Ok().json(CodeOut { valid, inviter_masked: None, benefit: None, what_inviter_sees }));
+        return Ok(HttpResponse::Ok().json(CodeOut {
+            valid,
+            inviter_masked: None,
+            benefit: None,
+            what_inviter_sees,
+        }));
     }
     invitation::opened(&ctx, &row).await?;
     let db = ctx.db.read();
@@ -42,13 +53,22 @@ async fn look(ctx: web::Data<Ctx>, req: HttpRequest, code: web::Path<String>) ->
     let benefit = programme::welcome(&ctx, db, generation).await?;
     let benefit = benefit.as_ref().map(view::benefit).transpose()?;
     let inviter_masked = Some(view::masked(&ctx, db, row.customer_id).await?);
-    Ok(HttpResponse::Ok().json(CodeOut { valid, inviter_masked, benefit, what_inviter_sees }))
+    Ok(HttpResponse::Ok().json(CodeOut {
+        valid,
+        inviter_masked,
+        benefit,
+        what_inviter_sees,
+    }))
 }
 
 /// The mini-program code of an invitation, PNG. Made by WeChat once, then kept.
 #[utoipa::path(tag = "referral", responses((status = 200, content_type = "image/png"), (status = 404, body = Problem)))]
 #[get("/referrals/{code}/qr.png")]
-async fn qr(ctx: web::Data<Ctx>, req: HttpRequest, code: web::Path<String>) -> Result<HttpResponse> {
+async fn qr(
+    ctx: web::Data<Ctx>,
+    req: HttpRequest,
+    code: web::Path<String>,
+) -> Result<HttpResponse> {
     let row = find(&ctx, &req, &code).await?;
     if !usable(&row, ctx.env.now()) {
         return Err(AppError::not_found());
@@ -57,7 +77,10 @@ async fn qr(ctx: web::Data<Ctx>, req: HttpRequest, code: web::Path<String>) -> R
     let png = match ctx.blobs.get(&key).await {
         Ok(kept) => kept,
         Err(_) => {
-            let made = ctx.wechat.wxacode_unlimited(&row.code, Some("pages/invite/index")).await?;
+            let made = ctx
+                .wechat
+                .wxacode_unlimited(&row.code, Some("pages/invite/index"))
+                .await?;
             ctx.blobs.put(&key, made.clone(), "image/png").await?;
             made
         }
@@ -68,7 +91,11 @@ async fn qr(ctx: web::Data<Ctx>, req: HttpRequest, code: web::Path<String>) -> R
 /// A page to print (A5): plain large type, a code, no names, for those who prefer paper.
 #[utoipa::path(tag = "referral", responses((status = 200, content_type = "text/html"), (status = 404, body = Problem)))]
 #[get("/referrals/{code}/poster")]
-async fn poster(ctx: web::Data<Ctx>, req: HttpRequest, code: web::Path<String>) -> Result<HttpResponse> {
+async fn poster(
+    ctx: web::Data<Ctx>,
+    req: HttpRequest,
+    code: web::Path<String>,
+) -> Result<HttpResponse> {
     let row = find(&ctx, &req, &code).await?;
     if !usable(&row, ctx.env.now()) {
         return Err(AppError::not_found());
@@ -86,10 +113,16 @@ async fn poster(ctx: web::Data<Ctx>, req: HttpRequest, code: web::Path<String>) 
     );
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
-        .insert_header(("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'"))
+        .insert_header((
+            "Content-Security-Policy",
+            "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'",
+        ))
         .body(page))
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

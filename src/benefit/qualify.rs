@@ -34,29 +34,55 @@ pub(super) async fn completed(
     booking: BookingId,
     at: DateTime<Utc>,
 ) -> Result<()> {
-    let Some(link) = of_invitee(tx, customer).await? else { return Ok(()) };
+    let Some(link) = of_invitee(tx, customer).await? else {
+        return Ok(());
+    };
     if link.status != ReferralStatus::Registered {
         return Ok(());
     }
-    timer::schedule(tx, &ctx.env, WINDOW_DUE, booking, at + ctx.config.referral.refund_window.get()).await
+    timer::schedule(
+        tx,
+        &ctx.env,
+        WINDOW_DUE,
+        booking,
+        at + ctx.config.referral.refund_window.get(),
+    )
+    .await
 }
 
 /// The window is over: the link qualifies if the order still stands.
 pub(super) async fn window_over(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId) -> Result<()> {
     let order = booking::lock(tx, id).await?;
-    let stands = order.status == BookingStatus::Completed && order.prepaid_fen.0 > 0 && order.refunded_fen.0 == 0;
-    let Some(link) = of_invitee(tx, order.customer_id).await? else { return Ok(()) };
-    let link = referral::Entity::find_by_id(link.id).lock_exclusive().one_by_key(tx).await?;
-    let Some(link) = link.filter(|link| stands && link.status == ReferralStatus::Registered) else { return Ok(()) };
+    let stands = order.status == BookingStatus::Completed
+        && order.prepaid_fen.0 > 0
+        && order.refunded_fen.0 == 0;
+    let Some(link) = of_invitee(tx, order.customer_id).await? else {
+        return Ok(());
+    };
+    let link = referral::Entity::find_by_id(link.id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?;
+    let Some(link) = link.filter(|link| stands && link.status == ReferralStatus::Registered) else {
+        return Ok(());
+    };
     match consent::require::<ReferralLink>(ctx, tx, link.invitee_id, None).await {
         Ok(_) => qualify(ctx, tx, &link, id).await,
         // The friend has taken his consent back: the link is not used any more, for nobody's benefit (PIPL-05).
-        Err(AppError { code: Code::ConsentRequired, .. }) => Ok(()),
+        Err(AppError {
+            code: Code::ConsentRequired,
+            ..
+        }) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-async fn qualify(ctx: &Ctx, tx: &DatabaseTransaction, link: &referral::Model, order: BookingId) -> Result<()> {
+async fn qualify(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    link: &referral::Model,
+    order: BookingId,
+) -> Result<()> {
     referral::ActiveModel {
         id: Set(link.id),
         status: Set(ReferralStatus::Qualified),
@@ -80,7 +106,9 @@ async fn qualify(ctx: &Ctx, tx: &DatabaseTransaction, link: &referral::Model, or
 /// The inviter's fixed thank-you: once per friend, within his caps; beyond them it is held for staff, not lost.
 async fn thank(ctx: &Ctx, tx: &DatabaseTransaction, link: &referral::Model) -> Result<()> {
     let live = rules::live(ctx, tx).await?;
-    let Some(benefit) = &live.rules.inviter_thanks else { return Ok(()) };
+    let Some(benefit) = &live.rules.inviter_thanks else {
+        return Ok(());
+    };
     let within = caps::admit_thanks(ctx, tx, link.inviter_id, &live.rules.caps.per_inviter).await?;
     let (status, reason) = if within {
         (RewardStatus::Granted, "好友的订单已完成并过了退款期")

@@ -1,6 +1,8 @@
 //! What growth does when others tell something.
 
-use super::{events::InvitationSent, invite, qualify, redeem, reversal, reward, sending, suppression};
+use super::{
+    events::InvitationSent, invite, qualify, redeem, reversal, reward, sending, suppression,
+};
 use crate::{
     booking::BookingCompleted,
     consent::ConsentWithdrawn,
@@ -20,7 +22,11 @@ use serde_json::Value;
 
 /// Registers growth's consumers.
 pub fn consumers(registry: Registry) -> Registry {
-    registry.with(Orders).with(Withdrawals).with(Timers).with(Messages)
+    registry
+        .with(Orders)
+        .with(Withdrawals)
+        .with(Timers)
+        .with(Messages)
 }
 
 /// Friends' orders: completed, refunded, past their window.
@@ -33,19 +39,40 @@ impl Consumer for Orders {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &[BookingCompleted::KIND, PaymentRefunded::KIND, qualify::WINDOW_DUE]
+        &[
+            BookingCompleted::KIND,
+            PaymentRefunded::KIND,
+            qualify::WINDOW_DUE,
+        ]
     }
 
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
         match event.kind.as_str() {
             BookingCompleted::KIND => {
                 let done: BookingCompleted = event.read()?;
                 use_welcome(ctx, tx, done.customer_id, done.booking_id).await?;
-                qualify::completed(ctx, tx, done.customer_id, done.booking_id, event.occurred_at).await
+                qualify::completed(
+                    ctx,
+                    tx,
+                    done.customer_id,
+                    done.booking_id,
+                    event.occurred_at,
+                )
+                .await
             }
             PaymentRefunded::KIND => {
                 let back: PaymentRefunded = event.read()?;
-                if back.full { reversal::refunded(ctx, tx, back.booking_id).await } else { Ok(()) }
+                if back.full {
+                    reversal::refunded(ctx, tx, back.booking_id).await
+                } else {
+                    Ok(())
+                }
             }
             _ => qualify::window_over(ctx, tx, event.subject::<BookingId>()?).await,
         }
@@ -53,9 +80,16 @@ impl Consumer for Orders {
 }
 
 /// The newcomer's price benefit belongs to his first visit: when that is done, the benefit is used.
-async fn use_welcome(ctx: &Ctx, tx: &DatabaseTransaction, customer: AccountId, booking: BookingId) -> Result<()> {
+async fn use_welcome(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    customer: AccountId,
+    booking: BookingId,
+) -> Result<()> {
     use entity::reward::{Column, Entity};
-    let Some(link) = redeem::of_invitee(tx, customer).await? else { return Ok(()) };
+    let Some(link) = redeem::of_invitee(tx, customer).await? else {
+        return Ok(());
+    };
     let waiting = Entity::find()
         .filter(Column::ReferralId.eq(link.id))
         .filter(Column::AccountId.eq(customer))
@@ -65,7 +99,15 @@ async fn use_welcome(ctx: &Ctx, tx: &DatabaseTransaction, customer: AccountId, b
         .all(tx)
         .await?;
     for reward in waiting {
-        reward::step(ctx, tx, reward.id, RewardStatus::Used, "首单已使用", Some(booking)).await?;
+        reward::step(
+            ctx,
+            tx,
+            reward.id,
+            RewardStatus::Used,
+            "首单已使用",
+            Some(booking),
+        )
+        .await?;
     }
     Ok(())
 }
@@ -83,7 +125,13 @@ impl Consumer for Withdrawals {
         &[ConsentWithdrawn::KIND]
     }
 
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
         let withdrawn: ConsentWithdrawn = event.read()?;
         if withdrawn.purpose != "referral_profiling" {
             return Ok(());
@@ -110,13 +158,21 @@ impl Consumer for Timers {
         &[invite::SEND_DUE, invite::EXPIRY_DUE, reward::EXPIRY_DUE]
     }
 
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
         match event.kind.as_str() {
             invite::SEND_DUE => sending::due(ctx, tx, event.subject::<InvitationId>()?).await,
             invite::EXPIRY_DUE => sending::expired(ctx, tx, event.subject::<InvitationId>()?).await,
             _ => {
                 let id = event.subject::<RewardId>()?;
-                reward::step(ctx, tx, id, RewardStatus::Expired, "已过有效期", None).await.map(drop)
+                reward::step(ctx, tx, id, RewardStatus::Expired, "已过有效期", None)
+                    .await
+                    .map(drop)
             }
         }
     }
@@ -140,7 +196,13 @@ impl Consumer for Messages {
         Ok(serde_json::to_value(sending::tell(ctx, &sent).await?)?)
     }
 
-    async fn handle(&self, _: &Ctx, tx: &DatabaseTransaction, _: &Delivered, posted: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        _: &Ctx,
+        tx: &DatabaseTransaction,
+        _: &Delivered,
+        posted: Value,
+    ) -> Result<()> {
         match serde_json::from_value::<Option<notify::Posted>>(posted)? {
             Some(posted) => notify::record(tx, &posted).await,
             None => Ok(()),

@@ -16,11 +16,14 @@ use entity::{
     account, booking as booking_table,
     ids::{AccountId, InvitationId, ReferralId},
     invitation, referral,
-    values::{BookingStatus, InvitationSource, InvitationStatus, ReferralStatus, RewardCause, RewardStatus},
+    values::{
+        BookingStatus, InvitationSource, InvitationStatus, ReferralStatus, RewardCause,
+        RewardStatus,
+    },
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    PaginatorTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
 };
 
 /// Deepest generation that has a name (REF-07, REF-L12).
@@ -46,7 +49,10 @@ pub(super) async fn of_invitee(
     db: &(impl ConnectionTrait + Sync),
     account: AccountId,
 ) -> Result<Option<referral::Model>> {
-    Ok(referral::Entity::find().filter(referral::Column::InviteeId.eq(account)).one_by_key(db).await?)
+    Ok(referral::Entity::find()
+        .filter(referral::Column::InviteeId.eq(account))
+        .one_by_key(db)
+        .await?)
 }
 
 /// The generation after `inviter`'s.
@@ -58,11 +64,19 @@ pub(super) fn next_generation(inviter: i32) -> i32 {
 ///
 /// # Errors
 /// `not_found`, `invitation_invalid`, `self_invite`, `already_invited`, `existing_customer`, `consent_required`.
-pub(super) async fn redeem(ctx: &Ctx, tx: &DatabaseTransaction, invitee: AccountId, code: &str) -> Result<Link> {
+pub(super) async fn redeem(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    invitee: AccountId,
+    code: &str,
+) -> Result<Link> {
     let found = by_code(tx, code).await?.ok_or_else(AppError::not_found)?;
     let inviter = found.customer_id;
     if inviter == invitee || descends(tx, inviter, invitee).await? {
-        return Err(AppError::new(Code::SelfInvite, "这是您自己的邀请码,或来自您邀请过的人"));
+        return Err(AppError::new(
+            Code::SelfInvite,
+            "这是您自己的邀请码,或来自您邀请过的人",
+        ));
     }
     if !usable(&found, ctx.env.now()) {
         return Err(AppError::new(Code::InvitationInvalid, "这个邀请码已失效"));
@@ -71,7 +85,10 @@ pub(super) async fn redeem(ctx: &Ctx, tx: &DatabaseTransaction, invitee: Account
         return Err(already());
     }
     if is_customer(ctx, tx, invitee).await? {
-        return Err(AppError::new(Code::ExistingCustomer, "邀请权益只给第一次来的朋友"));
+        return Err(AppError::new(
+            Code::ExistingCustomer,
+            "邀请权益只给第一次来的朋友",
+        ));
     }
     let proof = consent::require::<ReferralLink>(ctx, tx, invitee, None).await?;
     let generation = next_generation(generation_of(tx, inviter).await?);
@@ -91,7 +108,11 @@ pub(super) async fn redeem(ctx: &Ctx, tx: &DatabaseTransaction, invitee: Account
     };
     // A twin request of the same friend waits here on PostgreSQL and then finds the link made.
     let made = referral::Entity::insert(row)
-        .on_conflict(OnConflict::column(referral::Column::InviteeId).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::column(referral::Column::InviteeId)
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(tx)
         .await?;
     if made == 0 {
@@ -99,18 +120,33 @@ pub(super) async fn redeem(ctx: &Ctx, tx: &DatabaseTransaction, invitee: Account
     }
     mark_redeemed(ctx, tx, &found).await?;
     let benefit = welcome(ctx, tx, id, invitee, generation).await?;
-    let event = Redeemed { referral_id: id, inviter_id: inviter, invitee_id: invitee, booking_id: None };
+    let event = Redeemed {
+        referral_id: id,
+        inviter_id: inviter,
+        invitee_id: invitee,
+        booking_id: None,
+    };
     outbox::append(tx, &ctx.env, &event).await?;
-    Ok(Link { id, generation, benefit })
+    Ok(Link {
+        id,
+        generation,
+        benefit,
+    })
 }
 
 fn already() -> AppError {
     AppError::new(Code::AlreadyInvited, "您已经绑定过邀请人")
 }
 
-pub(super) async fn by_code(db: &(impl ConnectionTrait + Sync), code: &str) -> Result<Option<invitation::Model>> {
+pub(super) async fn by_code(
+    db: &(impl ConnectionTrait + Sync),
+    code: &str,
+) -> Result<Option<invitation::Model>> {
     let code = code.trim().to_ascii_uppercase();
-    Ok(invitation::Entity::find().filter(invitation::Column::Code.eq(code)).one_by_key(db).await?)
+    Ok(invitation::Entity::find()
+        .filter(invitation::Column::Code.eq(code))
+        .one_by_key(db)
+        .await?)
 }
 
 /// A code works from its sending to its end; several friends may use it.
@@ -127,10 +163,16 @@ pub(super) fn usable(row: &invitation::Model, now: chrono::DateTime<chrono::Utc>
 
 /// Whether `person` came through `ancestor`, up to three steps: circles would let people invite themselves. The walk
 /// answers yes or no and hands no list to anybody (REF-01, REF-07).
-async fn descends(tx: &DatabaseTransaction, person: AccountId, ancestor: AccountId) -> Result<bool> {
+async fn descends(
+    tx: &DatabaseTransaction,
+    person: AccountId,
+    ancestor: AccountId,
+) -> Result<bool> {
     let mut current = person;
     for _ in 0..DEEPEST {
-        let Some(link) = of_invitee(tx, current).await? else { return Ok(false) };
+        let Some(link) = of_invitee(tx, current).await? else {
+            return Ok(false);
+        };
         if link.inviter_id == ancestor {
             return Ok(true);
         }
@@ -141,10 +183,16 @@ async fn descends(tx: &DatabaseTransaction, person: AccountId, ancestor: Account
 
 /// A customer before: he, or an account with his phone, has had a booking confirmed (REF-15).
 async fn is_customer(ctx: &Ctx, tx: &DatabaseTransaction, invitee: AccountId) -> Result<bool> {
-    let own = account::Entity::find_by_id(invitee).one_by_key(tx).await?.ok_or_else(AppError::not_found)?;
+    let own = account::Entity::find_by_id(invitee)
+        .one_by_key(tx)
+        .await?
+        .ok_or_else(AppError::not_found)?;
     let mut people = vec![invitee];
     if let Some(index) = own.phone_index {
-        let same = account::Entity::find().filter(account::Column::PhoneIndex.eq(index)).all(tx).await?;
+        let same = account::Entity::find()
+            .filter(account::Column::PhoneIndex.eq(index))
+            .all(tx)
+            .await?;
         people.extend(same.into_iter().map(|row| row.id));
     }
     let bought = booking_table::Entity::find()
@@ -181,7 +229,9 @@ async fn welcome(
     invitee: AccountId,
     generation: i32,
 ) -> Result<Option<NamedBenefit>> {
-    let Some(benefit) = programme::welcome(ctx, tx, generation).await? else { return Ok(None) };
+    let Some(benefit) = programme::welcome(ctx, tx, generation).await? else {
+        return Ok(None);
+    };
     let gift = Gift {
         account_id: invitee,
         cause: RewardCause::Welcome,
@@ -198,7 +248,11 @@ async fn welcome(
 }
 
 /// The code somebody asked for himself: one per person, open for ever (REF-04).
-pub(super) async fn own_code(ctx: &Ctx, tx: &DatabaseTransaction, owner: AccountId) -> Result<invitation::Model> {
+pub(super) async fn own_code(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    owner: AccountId,
+) -> Result<invitation::Model> {
     use super::{invite, words};
     let now = ctx.env.now();
     let new = invite::New {

@@ -8,10 +8,17 @@ use entity::{
     reward::{Column, Entity},
     values::{ReferralStatus, RewardStatus},
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect,
+};
 
 /// All that was paid for `booking` is back: the referral it qualified is reversed and its unused rewards are revoked.
-pub(super) async fn refunded(ctx: &Ctx, tx: &DatabaseTransaction, booking: BookingId) -> Result<()> {
+pub(super) async fn refunded(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    booking: BookingId,
+) -> Result<()> {
     let links = referral::Entity::find()
         .filter(referral::Column::BookingId.eq(booking))
         .filter(referral::Column::Status.eq(ReferralStatus::Qualified))
@@ -40,10 +47,21 @@ pub(super) async fn refunded(ctx: &Ctx, tx: &DatabaseTransaction, booking: Booki
 }
 
 async fn revoke_of(ctx: &Ctx, tx: &DatabaseTransaction, link: &referral::Model) -> Result<()> {
-    let rewards = Entity::find().filter(Column::ReferralId.eq(link.id)).all(tx).await?;
+    let rewards = Entity::find()
+        .filter(Column::ReferralId.eq(link.id))
+        .all(tx)
+        .await?;
     for reward in rewards {
         // What was used stays used: the visit it paid for is over.
-        reward::step(ctx, tx, reward.id, RewardStatus::Revoked, "好友的订单已全额退款", None).await?;
+        reward::step(
+            ctx,
+            tx,
+            reward.id,
+            RewardStatus::Revoked,
+            "好友的订单已全额退款",
+            None,
+        )
+        .await?;
     }
     Ok(())
 }

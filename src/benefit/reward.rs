@@ -12,7 +12,8 @@ use entity::{
     values::{Fen, RewardCause, RewardStatus},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect,
+    sea_query::OnConflict,
 };
 
 /// Timer: a reward has run out.
@@ -54,11 +55,17 @@ pub(super) fn may(from: RewardStatus, to: RewardStatus) -> bool {
 }
 
 /// Writes the reward unless its effect id exists; `None` then.
-pub(super) async fn give(ctx: &Ctx, tx: &DatabaseTransaction, gift: Gift<'_>) -> Result<Option<RewardId>> {
+pub(super) async fn give(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    gift: Gift<'_>,
+) -> Result<Option<RewardId>> {
     let id: RewardId = ctx.env.id();
     let now = ctx.env.now();
     let granted = gift.status == RewardStatus::Granted;
-    let lasts = gift.expires_after.or_else(|| gift.benefit.benefit.expires_after());
+    let lasts = gift
+        .expires_after
+        .or_else(|| gift.benefit.benefit.expires_after());
     let expires_at = lasts.map(|span| now + span.get());
     let row = reward::ActiveModel {
         id: Set(id),
@@ -72,7 +79,12 @@ pub(super) async fn give(ctx: &Ctx, tx: &DatabaseTransaction, gift: Gift<'_>) ->
         referral_id: Set(gift.referral_id),
         rule_id: Set(gift.rule_id),
         effect_id: Set(gift.effect_id),
-        cost_fen: Set(Fen(gift.benefit.benefit.cost_fen().unwrap_or_default().max(0))),
+        cost_fen: Set(Fen(gift
+            .benefit
+            .benefit
+            .cost_fen()
+            .unwrap_or_default()
+            .max(0))),
         used_booking_id: Set(None),
         qualified_at: Set(granted.then_some(now)),
         granted_at: Set(granted.then_some(now)),
@@ -82,7 +94,11 @@ pub(super) async fn give(ctx: &Ctx, tx: &DatabaseTransaction, gift: Gift<'_>) ->
         created_at: Set(now),
     };
     let made = reward::Entity::insert(row)
-        .on_conflict(OnConflict::column(reward::Column::EffectId).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::column(reward::Column::EffectId)
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(tx)
         .await?;
     if made == 0 {
@@ -111,7 +127,9 @@ async fn note(
         reason: Set(reason.to_owned()),
         at: Set(ctx.env.now()),
     };
-    reward_event::Entity::insert(row).exec_without_returning(tx).await?;
+    reward_event::Entity::insert(row)
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 
@@ -124,12 +142,21 @@ pub(super) async fn step(
     reason: &str,
     booking: Option<BookingId>,
 ) -> Result<bool> {
-    let row = reward::Entity::find_by_id(id).lock_exclusive().one_by_key(tx).await?.ok_or_else(AppError::not_found)?;
+    let row = reward::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?
+        .ok_or_else(AppError::not_found)?;
     if !may(row.status, to) {
         return Ok(false);
     }
     let now = ctx.env.now();
-    let mut change = reward::ActiveModel { id: Set(id), status: Set(to), reason: Set(reason.into()), ..Default::default() };
+    let mut change = reward::ActiveModel {
+        id: Set(id),
+        status: Set(to),
+        reason: Set(reason.into()),
+        ..Default::default()
+    };
     match to {
         RewardStatus::Granted => change.granted_at = Set(Some(now)),
         RewardStatus::Used => {
@@ -137,7 +164,10 @@ pub(super) async fn step(
             change.used_booking_id = Set(booking);
         }
         RewardStatus::Revoked => change.revoked_at = Set(Some(now)),
-        RewardStatus::Pending | RewardStatus::Qualified | RewardStatus::Expired | RewardStatus::Held => {}
+        RewardStatus::Pending
+        | RewardStatus::Qualified
+        | RewardStatus::Expired
+        | RewardStatus::Held => {}
     }
     change.update(tx).await?;
     note(ctx, tx, id, Some(row.status), to, reason).await?;
@@ -154,7 +184,11 @@ mod tests {
 
     #[test]
     fn what_is_used_expired_or_revoked_stays_so() {
-        for end in [RewardStatus::Used, RewardStatus::Expired, RewardStatus::Revoked] {
+        for end in [
+            RewardStatus::Used,
+            RewardStatus::Expired,
+            RewardStatus::Revoked,
+        ] {
             for to in RewardStatus::iter() {
                 assert!(!may(end, to), "{end:?} → {to:?}");
             }

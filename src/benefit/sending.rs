@@ -20,17 +20,32 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTra
 
 pub(super) async fn due(ctx: &Ctx, tx: &DatabaseTransaction, id: InvitationId) -> Result<()> {
     // The consent row comes first in every transaction that touches both, so that two never wait for each other.
-    let Some(row) = invitation::Entity::find_by_id(id).one_by_key(tx).await? else { return Ok(()) };
-    let refused = missing(consent::require::<ReferralProfiling>(ctx, tx, row.customer_id, None).await)?.is_some();
-    let row = invitation::Entity::find_by_id(id).lock_exclusive().one_by_key(tx).await?;
-    let Some(row) = row.filter(|row| row.status == InvitationStatus::Scheduled) else { return Ok(()) };
+    let Some(row) = invitation::Entity::find_by_id(id).one_by_key(tx).await? else {
+        return Ok(());
+    };
+    let refused =
+        missing(consent::require::<ReferralProfiling>(ctx, tx, row.customer_id, None).await)?
+            .is_some();
+    let row = invitation::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?;
+    let Some(row) = row.filter(|row| row.status == InvitationStatus::Scheduled) else {
+        return Ok(());
+    };
     let now = ctx.env.now();
     if refused || open_suppression(tx, row.customer_id, now).await? {
         return close(ctx, tx, id, InvitationStatus::Suppressed).await;
     }
     let earliest = schedule::after_quiet(now, &ctx.config.referral);
     if earliest > now {
-        invitation::ActiveModel { id: Set(id), scheduled_at: Set(earliest), ..Default::default() }.update(tx).await?;
+        invitation::ActiveModel {
+            id: Set(id),
+            scheduled_at: Set(earliest),
+            ..Default::default()
+        }
+        .update(tx)
+        .await?;
         return timer::schedule(tx, &ctx.env, SEND_DUE, id, earliest).await;
     }
     invitation::ActiveModel {
@@ -41,7 +56,15 @@ pub(super) async fn due(ctx: &Ctx, tx: &DatabaseTransaction, id: InvitationId) -
     }
     .update(tx)
     .await?;
-    outbox::append(tx, &ctx.env, &InvitationSent { invitation_id: id, customer_id: row.customer_id }).await?;
+    outbox::append(
+        tx,
+        &ctx.env,
+        &InvitationSent {
+            invitation_id: id,
+            customer_id: row.customer_id,
+        },
+    )
+    .await?;
     Ok(())
 }
 
@@ -51,19 +74,38 @@ pub(super) async fn tell(ctx: &Ctx, sent: &InvitationSent) -> Result<Option<Post
     let tx = ctx.db.begin_write().await?;
     let claimed = match consent::require::<MktWechat>(ctx, &tx, sent.customer_id, None).await {
         Ok(proof) => notify::claim(ctx, &tx, &proof, sent.invitation_id.0).await?,
-        Err(AppError { code: Code::ConsentRequired, .. }) => None,
+        Err(AppError {
+            code: Code::ConsentRequired,
+            ..
+        }) => None,
         Err(error) => return Err(error),
     };
-    let Some(notice) = claimed else { return Ok(None) };
+    let Some(notice) = claimed else {
+        return Ok(None);
+    };
     ctx.commit(tx).await?;
-    let at = ctx.env.now().with_timezone(&shanghai()).format("%Y年%-m月%-d日 %H:%M").to_string();
-    let data = [("thing1", words::NOTICE_TITLE), ("time2", at.as_str()), ("thing3", words::NOTICE_NOTE)];
-    notify::deliver(ctx, notice, "pages/invite/mine", &data).await.map(Some)
+    let at = ctx
+        .env
+        .now()
+        .with_timezone(&shanghai())
+        .format("%Y年%-m月%-d日 %H:%M")
+        .to_string();
+    let data = [
+        ("thing1", words::NOTICE_TITLE),
+        ("time2", at.as_str()),
+        ("thing3", words::NOTICE_NOTE),
+    ];
+    notify::deliver(ctx, notice, "pages/invite/mine", &data)
+        .await
+        .map(Some)
 }
 
 /// The invitation has run out; a code that friends have used ends too.
 pub(super) async fn expired(ctx: &Ctx, tx: &DatabaseTransaction, id: InvitationId) -> Result<()> {
-    let row = invitation::Entity::find_by_id(id).lock_exclusive().one_by_key(tx).await?;
+    let row = invitation::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?;
     let Some(row) = row else { return Ok(()) };
     match row.status {
         InvitationStatus::Scheduled | InvitationStatus::Sent | InvitationStatus::Opened => {

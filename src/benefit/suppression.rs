@@ -13,15 +13,19 @@ use entity::{
     values::InvitationStatus,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    PaginatorTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
 };
 
 /// Whether asking this person is suppressed at `now`.
 ///
 /// # Errors
 /// A database fault.
-pub async fn open_suppression(db: &impl ConnectionTrait, customer: AccountId, now: DateTime<Utc>) -> Result<bool> {
+pub async fn open_suppression(
+    db: &impl ConnectionTrait,
+    customer: AccountId,
+    now: DateTime<Utc>,
+) -> Result<bool> {
     let open = suppression::Entity::find()
         .filter(suppression::Column::CustomerId.eq(customer))
         .filter(suppression::Column::Until.gt(now))
@@ -53,7 +57,11 @@ pub(super) async fn apply(
         created_at: Set(now),
     };
     let made = suppression::Entity::insert(row)
-        .on_conflict(OnConflict::column(suppression::Column::EffectId).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::column(suppression::Column::EffectId)
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(tx)
         .await?;
     if made == 0 {
@@ -64,7 +72,11 @@ pub(super) async fn apply(
 }
 
 /// Suppresses whatever waits to be sent to this person; says how many that were.
-pub(super) async fn stop_scheduled(ctx: &Ctx, tx: &DatabaseTransaction, customer: AccountId) -> Result<usize> {
+pub(super) async fn stop_scheduled(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    customer: AccountId,
+) -> Result<usize> {
     let waiting = invitation::Entity::find()
         .filter(invitation::Column::CustomerId.eq(customer))
         .filter(invitation::Column::Status.eq(InvitationStatus::Scheduled))

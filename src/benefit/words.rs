@@ -17,7 +17,10 @@ pub(super) fn invitation(controller: &Controller, template: &str) -> String {
 
 /// The words of a code somebody asked for himself.
 pub(super) fn own_code(controller: &Controller) -> String {
-    format!("【{}】这是您的专属邀请码,可以分享给需要家政服务的朋友。", controller.name)
+    format!(
+        "【{}】这是您的专属邀请码,可以分享给需要家政服务的朋友。",
+        controller.name
+    )
 }
 
 /// What an invitee is told his inviter will see (law.md section 2, `referral_link`).

@@ -5,7 +5,7 @@ use super::{
     view::{self, BookingOut},
 };
 use crate::{
-    http::{ValidQuery},
+    http::ValidQuery,
     identity::{Actor, Operations},
     kernel::{Cursor, Page, Result, day_bounds},
     platform::Ctx,
@@ -37,8 +37,17 @@ struct ListQuery {
 #[utoipa::path(tag = "staff", params(ListQuery), security(("bearer" = [])),
     responses((status = 200, body = Page<BookingOut>)))]
 #[get("/bookings")]
-async fn list(ctx: web::Data<Ctx>, _: Actor<Operations>, query: ValidQuery<ListQuery>) -> Result<HttpResponse> {
-    let ListQuery { status, date, limit, cursor } = query.0;
+async fn list(
+    ctx: web::Data<Ctx>,
+    _: Actor<Operations>,
+    query: ValidQuery<ListQuery>,
+) -> Result<HttpResponse> {
+    let ListQuery {
+        status,
+        date,
+        limit,
+        cursor,
+    } = query.0;
     let cursor = Cursor::parse(limit, cursor.as_deref())?;
     let db = ctx.db.read();
     let narrow = |mut all: sea_orm::Select<booking::Entity>| {
@@ -47,11 +56,20 @@ async fn list(ctx: web::Data<Ctx>, _: Actor<Operations>, query: ValidQuery<ListQ
         }
         if let Some(date) = date {
             let (from, to) = day_bounds(date);
-            all = all.filter(booking::Column::StartAt.gte(from)).filter(booking::Column::StartAt.lt(to));
+            all = all
+                .filter(booking::Column::StartAt.gte(from))
+                .filter(booking::Column::StartAt.lt(to));
         }
         all
     };
-    let page = cursor.page(store::page(db, cursor, narrow).await?, |row| row.id.0, |row| row);
+    let page = cursor.page(
+        store::page(db, cursor, narrow).await?,
+        |row| row.id.0,
+        |row| row,
+    );
     let items = view::many(&ctx, db, page.items).await?;
-    Ok(HttpResponse::Ok().json(Page { items, next_cursor: page.next_cursor }))
+    Ok(HttpResponse::Ok().json(Page {
+        items,
+        next_cursor: page.next_cursor,
+    }))
 }

@@ -44,7 +44,11 @@ pub(super) async fn cancel(
     timer::cancel(tx, &ctx.env, HOLD_DUE, id).await?;
     let what = format!("已取消,手续费 {},退回 {}", fee.yuan(), refund.yuan());
     note(ctx, tx, id, &what).await?;
-    let event = BookingCancelled { booking_id: id, customer_id: customer, refund_fen: refund };
+    let event = BookingCancelled {
+        booking_id: id,
+        customer_id: customer,
+        refund_fen: refund,
+    };
     outbox::append(tx, &ctx.env, &event).await?;
     Ok(row)
 }

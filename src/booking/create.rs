@@ -44,7 +44,11 @@ pub(super) struct Wish<'a> {
 ///
 /// # Errors
 /// `validation`, `not_found` for the service, `slot_taken` when nobody is free.
-pub(super) async fn create(ctx: &Ctx, tx: &DatabaseTransaction, wish: Wish<'_>) -> Result<booking::Model> {
+pub(super) async fn create(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    wish: Wish<'_>,
+) -> Result<booking::Model> {
     let service = catalog::by_id(tx, wish.service_id).await?;
     if !service.active {
         return Err(AppError::not_found());
@@ -63,12 +67,26 @@ pub(super) async fn create(ctx: &Ctx, tx: &DatabaseTransaction, wish: Wish<'_>) 
         customer_id: Set(wish.customer),
         service_id: Set(service.id),
         worker_id: Set(None),
-        status: Set(if holds { BookingStatus::PendingPayment } else { BookingStatus::Confirmed }),
+        status: Set(if holds {
+            BookingStatus::PendingPayment
+        } else {
+            BookingStatus::Confirmed
+        }),
         start_at: Set(wish.start_at),
         end_at: Set(end),
         area: Set(wish.area.to_owned()),
-        address: Set(seal(&ctx.vault, Column::BookingAddress, id, &serde_json::to_string(&wish.address)?)?),
-        contact_phone: Set(seal(&ctx.vault, Column::BookingPhone, id, &wish.contact_phone)?),
+        address: Set(seal(
+            &ctx.vault,
+            Column::BookingAddress,
+            id,
+            &serde_json::to_string(&wish.address)?,
+        )?),
+        contact_phone: Set(seal(
+            &ctx.vault,
+            Column::BookingPhone,
+            id,
+            &wish.contact_phone,
+        )?),
         answers: Set(json!(wish.answers)),
         quote: Set(json!(quote.lines)),
         total_fen: Set(Fen(quote.total_fen)),
@@ -101,7 +119,11 @@ async fn candidates(
     if let Some(wanted) = wish.worker_id {
         able.retain(|worker| worker.id == wanted);
         if able.is_empty() {
-            return Err(AppError::field("/worker_id", "unable", "这位家政员不提供该服务或不在该区域"));
+            return Err(AppError::field(
+                "/worker_id",
+                "unable",
+                "这位家政员不提供该服务或不在该区域",
+            ));
         }
     }
     reserve::free_workers(ctx, tx, able, span).await
@@ -117,9 +139,16 @@ pub(super) async fn assign(
 ) -> Result<booking::Model> {
     for worker in candidates {
         if reserve::take(ctx, tx, worker.id, id, span).await? {
-            let named = booking::ActiveModel { id: Set(id), worker_id: Set(Some(worker.id)), ..Default::default() };
+            let named = booking::ActiveModel {
+                id: Set(id),
+                worker_id: Set(Some(worker.id)),
+                ..Default::default()
+            };
             return Ok(named.update(tx).await?);
         }
     }
-    Err(AppError::new(Code::SlotTaken, "这个时段刚被约走,请换一个时间"))
+    Err(AppError::new(
+        Code::SlotTaken,
+        "这个时段刚被约走,请换一个时间",
+    ))
 }

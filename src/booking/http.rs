@@ -28,7 +28,12 @@ use validator::Validate;
 
 /// Registers the calls.
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(free_slots).service(book).service(list).service(one).service(cancel_one).service(accept);
+    cfg.service(free_slots)
+        .service(book)
+        .service(list)
+        .service(one)
+        .service(cancel_one)
+        .service(accept);
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -56,9 +61,16 @@ async fn free_slots(
     query: ValidQuery<SlotQuery>,
 ) -> Result<HttpResponse> {
     let service = catalog::by_id(ctx.db.read(), *id).await?;
-    let minutes = query.0.minutes.unwrap_or_else(|| i64::from(service.base_minutes));
+    let minutes = query
+        .0
+        .minutes
+        .unwrap_or_else(|| i64::from(service.base_minutes));
     if !(1..=720).contains(&minutes) {
-        return Err(AppError::field("/query/minutes", "range", "minutes 应在 1 到 720 之间"));
+        return Err(AppError::field(
+            "/query/minutes",
+            "range",
+            "minutes 应在 1 到 720 之间",
+        ));
     }
     let items = slots::of_day(&ctx, &service.skill, &query.0.area, query.0.date, minutes).await?;
     Ok(HttpResponse::Ok().json(SlotsOut { items }))
@@ -97,18 +109,27 @@ struct BookingIn {
 #[utoipa::path(tag = "booking", request_body = BookingIn, security(("bearer" = [])),
     responses((status = 201, body = BookingOut), (status = 409, body = Problem), (status = 422, body = Problem)))]
 #[post("/bookings")]
-async fn book(ctx: web::Data<Ctx>, actor: Actor<Customer>, idem: Idem, body: Valid<BookingIn>) -> Result<HttpResponse> {
+async fn book(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Customer>,
+    idem: Idem,
+    body: Valid<BookingIn>,
+) -> Result<HttpResponse> {
     let input = body.value;
     let contact_phone = normalise_phone(&input.contact_phone);
-    let contact_phone =
-        contact_phone.ok_or_else(|| AppError::field("/contact_phone", "phone", "应为 11 位大陆手机号码"))?;
+    let contact_phone = contact_phone
+        .ok_or_else(|| AppError::field("/contact_phone", "phone", "应为 11 位大陆手机号码"))?;
     let make = async |tx: &DatabaseTransaction| {
         let wish = create::Wish {
             customer: actor.id,
             service_id: input.service_id,
             start_at: input.start_at,
             area: &input.area,
-            address: Address { line: input.address.line, lat: input.address.lat, lng: input.address.lng },
+            address: Address {
+                line: input.address.line,
+                lat: input.address.lat,
+                lng: input.address.lng,
+            },
             contact_phone,
             answers: &input.answers,
             worker_id: input.worker_id,
@@ -116,27 +137,43 @@ async fn book(ctx: web::Data<Ctx>, actor: Actor<Customer>, idem: Idem, body: Val
         let row = create::create(&ctx, tx, wish).await?;
         view::one(&ctx, tx, row).await
     };
-    idem.required(actor.id, &body.hash)?.run(&ctx, StatusCode::CREATED, make).await
+    idem.required(actor.id, &body.hash)?
+        .run(&ctx, StatusCode::CREATED, make)
+        .await
 }
 
 /// My bookings, newest first.
 #[utoipa::path(tag = "booking", params(Paging), security(("bearer" = [])),
     responses((status = 200, body = Page<BookingOut>)))]
 #[get("/bookings")]
-async fn list(ctx: web::Data<Ctx>, actor: Actor<Customer>, query: ValidQuery<Paging>) -> Result<HttpResponse> {
+async fn list(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Customer>,
+    query: ValidQuery<Paging>,
+) -> Result<HttpResponse> {
     let cursor = paging(&query.0)?;
     let db = ctx.db.read();
-    let rows = store::page(db, cursor, |all| all.filter(booking::Column::CustomerId.eq(actor.id))).await?;
+    let rows = store::page(db, cursor, |all| {
+        all.filter(booking::Column::CustomerId.eq(actor.id))
+    })
+    .await?;
     let page = cursor.page(rows, |row| row.id.0, |row| row);
     let items = view::many(&ctx, db, page.items).await?;
-    Ok(HttpResponse::Ok().json(Page { items, next_cursor: page.next_cursor }))
+    Ok(HttpResponse::Ok().json(Page {
+        items,
+        next_cursor: page.next_cursor,
+    }))
 }
 
 /// One of my bookings.
 #[utoipa::path(tag = "booking", security(("bearer" = [])),
     responses((status = 200, body = BookingOut), (status = 404, body = Problem)))]
 #[get("/bookings/{id}")]
-async fn one(ctx: web::Data<Ctx>, actor: Actor<Customer>, id: web::Path<BookingId>) -> Result<HttpResponse> {
+async fn one(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Customer>,
+    id: web::Path<BookingId>,
+) -> Result<HttpResponse> {
     let db = ctx.db.read();
     let row = store::of_customer(db, actor.id, *id).await?;
     Ok(HttpResponse::Ok().json(view::one(&ctx, db, row).await?))
@@ -165,7 +202,9 @@ async fn cancel_one(
         store::note(&ctx, tx, *id, &format!("取消原因:{}", body.value.reason)).await?;
         view::one(&ctx, tx, row).await
     };
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, end).await
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, end)
+        .await
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -205,12 +244,20 @@ async fn accept(
         store::of_customer(tx, actor.id, *id).await?;
         if body.value.accepted {
             let row = complete(&ctx, tx, *id, "客户已验收").await?;
-            return Ok(AcceptOut { booking: view::one(&ctx, tx, row).await?, rework: None });
+            return Ok(AcceptOut {
+                booking: view::one(&ctx, tx, row).await?,
+                rework: None,
+            });
         }
         let rework = rework::open(&ctx, tx, actor.id, *id, &reason).await?;
         let rework = Some(view::one(&ctx, tx, rework).await?);
         let row = store::of_customer(tx, actor.id, *id).await?;
-        Ok(AcceptOut { booking: view::one(&ctx, tx, row).await?, rework })
+        Ok(AcceptOut {
+            booking: view::one(&ctx, tx, row).await?,
+            rework,
+        })
     };
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, look).await
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, look)
+        .await
 }

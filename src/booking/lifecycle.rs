@@ -38,9 +38,17 @@ pub enum Received {
 ///
 /// # Errors
 /// `not_found`, or a database fault.
-pub async fn receive_payment(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId, amount: Fen) -> Result<Received> {
+pub async fn receive_payment(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: BookingId,
+    amount: Fen,
+) -> Result<Received> {
     let row = lock(tx, id).await?;
-    let over = matches!(row.status, BookingStatus::Cancelled | BookingStatus::Expired);
+    let over = matches!(
+        row.status,
+        BookingStatus::Cancelled | BookingStatus::Expired
+    );
     if over || amount > open_balance(&row) {
         note(ctx, tx, id, "收到一笔迟到的付款,将原路退回").await?;
         return Ok(Received::TooLate);
@@ -49,8 +57,12 @@ pub async fn receive_payment(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId,
     let prepaid = row.prepaid_fen.plus(amount);
     let pending = row.status == BookingStatus::PendingPayment;
     let enough = pending && confirms(prepaid, row.total_fen, ctx.config.booking.prepay_bp);
-    let mut change =
-        booking::ActiveModel { id: Set(id), prepaid_fen: Set(prepaid), updated_at: Set(now), ..Default::default() };
+    let mut change = booking::ActiveModel {
+        id: Set(id),
+        prepaid_fen: Set(prepaid),
+        updated_at: Set(now),
+        ..Default::default()
+    };
     note(ctx, tx, id, &format!("收到预存 {}", amount.yuan())).await?;
     if enough {
         change.status = Set(step(row.status, Step::Confirm)?);
@@ -58,7 +70,11 @@ pub async fn receive_payment(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId,
         change.hold_expires_at = Set(None);
         timer::cancel(tx, &ctx.env, HOLD_DUE, id).await?;
         note(ctx, tx, id, "预约已确认").await?;
-        let event = BookingConfirmed { booking_id: id, customer_id: row.customer_id, worker_id: row.worker_id };
+        let event = BookingConfirmed {
+            booking_id: id,
+            customer_id: row.customer_id,
+            worker_id: row.worker_id,
+        };
         outbox::append(tx, &ctx.env, &event).await?;
     }
     change.update(tx).await?;
@@ -73,7 +89,12 @@ pub async fn receive_payment(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId,
 ///
 /// # Errors
 /// `not_found`, or a database fault.
-pub async fn record_refund(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId, amount: Fen) -> Result<booking::Model> {
+pub async fn record_refund(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: BookingId,
+    amount: Fen,
+) -> Result<booking::Model> {
     let row = lock(tx, id).await?;
     let change = booking::ActiveModel {
         id: Set(id),
@@ -85,7 +106,13 @@ pub async fn record_refund(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId, a
     Ok(change.update(tx).await?)
 }
 
-async fn set(ctx: &Ctx, tx: &DatabaseTransaction, row: &booking::Model, to: Step, what: &str) -> Result<booking::Model> {
+async fn set(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    row: &booking::Model,
+    to: Step,
+    what: &str,
+) -> Result<booking::Model> {
     let change = booking::ActiveModel {
         id: Set(row.id),
         status: Set(step(row.status, to)?),
@@ -100,7 +127,11 @@ async fn set(ctx: &Ctx, tx: &DatabaseTransaction, row: &booking::Model, to: Step
 ///
 /// # Errors
 /// `invalid_state` unless confirmed.
-pub async fn begin_service(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId) -> Result<booking::Model> {
+pub async fn begin_service(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: BookingId,
+) -> Result<booking::Model> {
     let row = lock(tx, id).await?;
     set(ctx, tx, &row, Step::Begin, "家政员已签到,开始服务").await
 }
@@ -109,7 +140,11 @@ pub async fn begin_service(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId) -
 ///
 /// # Errors
 /// `invalid_state` unless in service.
-pub async fn finish_service(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId) -> Result<booking::Model> {
+pub async fn finish_service(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: BookingId,
+) -> Result<booking::Model> {
     let row = lock(tx, id).await?;
     let row = set(ctx, tx, &row, Step::Finish, "服务完成,等待验收").await?;
     let due = ctx.env.now() + ctx.config.booking.acceptance_window.get();
@@ -118,7 +153,12 @@ pub async fn finish_service(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId) 
 }
 
 /// The customer accepts, or his silence does. A rework that is accepted completes the visit it repaired, too.
-pub(super) async fn complete(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId, what: &str) -> Result<booking::Model> {
+pub(super) async fn complete(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: BookingId,
+    what: &str,
+) -> Result<booking::Model> {
     let row = lock(tx, id).await?;
     let done = completed(ctx, tx, &row, what).await?;
     if let Some(first) = row.rework_of {
@@ -130,11 +170,23 @@ pub(super) async fn complete(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId,
     Ok(done)
 }
 
-async fn completed(ctx: &Ctx, tx: &DatabaseTransaction, row: &booking::Model, what: &str) -> Result<booking::Model> {
+async fn completed(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    row: &booking::Model,
+    what: &str,
+) -> Result<booking::Model> {
     let done = set(ctx, tx, row, Step::Complete, what).await?;
     timer::cancel(tx, &ctx.env, ACCEPTANCE_DUE, row.id).await?;
-    let stamp = booking::ActiveModel { id: Set(row.id), completed_at: Set(Some(ctx.env.now())), ..Default::default() };
-    let done = booking::Model { completed_at: stamp.update(tx).await?.completed_at, ..done };
+    let stamp = booking::ActiveModel {
+        id: Set(row.id),
+        completed_at: Set(Some(ctx.env.now())),
+        ..Default::default()
+    };
+    let done = booking::Model {
+        completed_at: stamp.update(tx).await?.completed_at,
+        ..done
+    };
     // A free rework is part of the visit it repairs: only that visit counts as completed.
     if row.rework_of.is_none() {
         let event = BookingCompleted {
@@ -167,6 +219,14 @@ pub(super) async fn expire(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId) -
         };
         outbox::append(tx, &ctx.env, &event).await?;
     }
-    outbox::append(tx, &ctx.env, &BookingExpired { booking_id: id, customer_id: row.customer_id }).await?;
+    outbox::append(
+        tx,
+        &ctx.env,
+        &BookingExpired {
+            booking_id: id,
+            customer_id: row.customer_id,
+        },
+    )
+    .await?;
     Ok(())
 }

@@ -36,8 +36,14 @@ pub(super) enum Step {
 
 impl Step {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 6] =
-        [Self::Confirm, Self::Expire, Self::Cancel, Self::Begin, Self::Finish, Self::Complete];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Confirm,
+        Self::Expire,
+        Self::Cancel,
+        Self::Begin,
+        Self::Finish,
+        Self::Complete,
+    ];
 }
 
 /// Where a step leads, if the state allows it.
@@ -73,7 +79,11 @@ pub(super) fn step(from: BookingStatus, step: Step) -> Result<BookingStatus> {
 
 /// The cells a visit takes: its own half hours and the travel time after it. Because every visit takes its travel time
 /// after itself, any two visits of a worker are at least that far apart.
-pub(super) fn cells(start: DateTime<Utc>, end: DateTime<Utc>, buffer: Duration) -> Vec<DateTime<Utc>> {
+pub(super) fn cells(
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+    buffer: Duration,
+) -> Vec<DateTime<Utc>> {
     let cell = Duration::minutes(CELL_MINUTES);
     let until = end + buffer;
     let mut cells = Vec::new();
@@ -120,8 +130,11 @@ pub(super) fn check_start(
 /// Whether a visit lies within one business day's hours.
 pub(super) fn in_hours(start: DateTime<Utc>, minutes: i64, settings: &Settings) -> bool {
     let from = i64::from(business_minute(start));
-    let same_day = business_date(start) == business_date(start + Duration::minutes(minutes.max(1)) - Duration::seconds(1));
-    from >= i64::from(settings.opens.minutes()) && from + minutes <= i64::from(settings.closes.minutes()) && same_day
+    let same_day = business_date(start)
+        == business_date(start + Duration::minutes(minutes.max(1)) - Duration::seconds(1));
+    from >= i64::from(settings.opens.minutes())
+        && from + minutes <= i64::from(settings.closes.minutes())
+        && same_day
 }
 
 /// What is still to be paid.
@@ -136,7 +149,11 @@ pub(super) fn confirms(prepaid: Fen, total: Fen, prepay_bp: i64) -> bool {
 
 /// The prepaid share as an exact number with at most four decimals; a free visit counts as paid.
 pub fn ratio(prepaid: Fen, total: Fen) -> serde_json::Number {
-    let bp = if total.0 <= 0 { 10_000 } else { i128::from(prepaid.0) * 10_000 / i128::from(total.0) };
+    let bp = if total.0 <= 0 {
+        10_000
+    } else {
+        i128::from(prepaid.0) * 10_000 / i128::from(total.0)
+    };
     let text = format!("{}.{:04}", bp / 10_000, bp % 10_000);
     serde_json::from_str(&text).unwrap_or_else(|_| 0.into())
 }
@@ -148,7 +165,9 @@ pub(super) fn cancel_fee(row: &booking::Model, now: DateTime<Utc>, settings: &Se
         return Fen::ZERO;
     }
     let fee = i128::from(row.total_fen.0) * i128::from(settings.late_cancel_bp) / 10_000;
-    Fen(i64::try_from(fee).unwrap_or(i64::MAX).min(row.prepaid_fen.0))
+    Fen(i64::try_from(fee)
+        .unwrap_or(i64::MAX)
+        .min(row.prepaid_fen.0))
 }
 
 #[cfg(test)]
@@ -167,10 +186,20 @@ mod tests {
 
     #[test]
     fn ends_are_ends_and_no_step_is_skipped() {
-        for end in [BookingStatus::Completed, BookingStatus::Cancelled, BookingStatus::Expired] {
-            assert!(Step::ALL.iter().all(|step| after(end, *step).is_none()), "{end:?}");
+        for end in [
+            BookingStatus::Completed,
+            BookingStatus::Cancelled,
+            BookingStatus::Expired,
+        ] {
+            assert!(
+                Step::ALL.iter().all(|step| after(end, *step).is_none()),
+                "{end:?}"
+            );
         }
-        let allowed = BookingStatus::iter().flat_map(|from| Step::ALL.map(|step| after(from, step))).flatten().count();
+        let allowed = BookingStatus::iter()
+            .flat_map(|from| Step::ALL.map(|step| after(from, step)))
+            .flatten()
+            .count();
         assert_eq!(allowed, 7);
         assert_eq!(after(BookingStatus::PendingPayment, Step::Begin), None);
     }

@@ -31,7 +31,13 @@ impl Consumer for Timers {
         &[HOLD_DUE, ACCEPTANCE_DUE]
     }
 
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
         let id = event.subject::<BookingId>()?;
         if event.kind == HOLD_DUE {
             return expire(ctx, tx, id).await;

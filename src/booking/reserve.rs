@@ -11,8 +11,8 @@ use entity::{
     worker,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
-    TransactionOptions, TransactionTrait, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect, TransactionOptions, TransactionTrait, sea_query::OnConflict,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -35,7 +35,9 @@ pub(super) async fn take(
     let savepoint = tx.begin_with_options(TransactionOptions::default()).await?;
     let taken = reservation::Entity::insert_many(rows)
         .on_conflict(
-            OnConflict::columns([reservation::Column::WorkerId, reservation::Column::CellAt]).do_nothing().to_owned(),
+            OnConflict::columns([reservation::Column::WorkerId, reservation::Column::CellAt])
+                .do_nothing()
+                .to_owned(),
         )
         .exec_without_returning(&savepoint)
         .await?;
@@ -54,9 +56,17 @@ pub(super) async fn free_workers(
     workers: Vec<worker::Model>,
     (start, end): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Vec<worker::Model>> {
-    let busy = busy(db, &workers, &cells(start, end, ctx.config.booking.travel_buffer.get())).await?;
+    let busy = busy(
+        db,
+        &workers,
+        &cells(start, end, ctx.config.booking.travel_buffer.get()),
+    )
+    .await?;
     let load = load(db, &workers, start).await?;
-    let mut free: Vec<worker::Model> = workers.into_iter().filter(|worker| !busy.contains(&worker.id)).collect();
+    let mut free: Vec<worker::Model> = workers
+        .into_iter()
+        .filter(|worker| !busy.contains(&worker.id))
+        .collect();
     free.sort_by_key(|worker| (load.get(&worker.id).copied().unwrap_or_default(), worker.id));
     Ok(free)
 }
@@ -66,7 +76,9 @@ async fn busy(
     workers: &[worker::Model],
     cells: &[DateTime<Utc>],
 ) -> Result<HashSet<WorkerId>> {
-    let (Some(first), Some(last)) = (cells.first(), cells.last()) else { return Ok(HashSet::new()) };
+    let (Some(first), Some(last)) = (cells.first(), cells.last()) else {
+        return Ok(HashSet::new());
+    };
     let rows = reservation::Entity::find()
         .filter(reservation::Column::WorkerId.is_in(workers.iter().map(|worker| worker.id)))
         .filter(reservation::Column::CellAt.gte(*first))
@@ -89,7 +101,9 @@ async fn load(
         .filter(booking::Column::WorkerId.is_in(workers.iter().map(|worker| worker.id)))
         .filter(booking::Column::StartAt.gt(start - half_day))
         .filter(booking::Column::StartAt.lt(start + half_day))
-        .filter(booking::Column::Status.is_not_in([BookingStatus::Cancelled, BookingStatus::Expired]))
+        .filter(
+            booking::Column::Status.is_not_in([BookingStatus::Cancelled, BookingStatus::Expired]),
+        )
         .into_tuple()
         .all(db)
         .await?;

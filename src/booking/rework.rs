@@ -88,7 +88,12 @@ async fn insert(ctx: &Ctx, tx: &DatabaseTransaction, of: &booking::Model) -> Res
 }
 
 /// Finds the first time from the next morning on at which the visit fits.
-async fn place(ctx: &Ctx, tx: &DatabaseTransaction, of: &booking::Model, id: BookingId) -> Result<booking::Model> {
+async fn place(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    of: &booking::Model,
+    id: BookingId,
+) -> Result<booking::Model> {
     let service = catalog::by_id(tx, of.service_id).await?;
     let length = of.end_at - of.start_at;
     let (_, morning) = day_bounds(business_date(ctx.env.now()));
@@ -114,7 +119,12 @@ async fn move_to(
     id: BookingId,
     (start, end): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<()> {
-    let moved = booking::ActiveModel { id: Set(id), start_at: Set(start), end_at: Set(end), ..Default::default() };
+    let moved = booking::ActiveModel {
+        id: Set(id),
+        start_at: Set(start),
+        end_at: Set(end),
+        ..Default::default()
+    };
     moved.update(tx).await?;
     Ok(())
 }

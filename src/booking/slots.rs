@@ -22,7 +22,13 @@ pub(super) struct Slot {
 }
 
 /// Every start of `day` at which somebody with the skill is free for the whole visit and the way after it.
-pub(super) async fn of_day(ctx: &Ctx, skill: &str, area: &str, day: NaiveDate, minutes: i64) -> Result<Vec<Slot>> {
+pub(super) async fn of_day(
+    ctx: &Ctx,
+    skill: &str,
+    area: &str,
+    day: NaiveDate,
+    minutes: i64,
+) -> Result<Vec<Slot>> {
     let db = ctx.db.read();
     let settings = &ctx.config.booking;
     let workers = worker::able(db, skill, area).await?;
@@ -45,10 +51,16 @@ pub(super) async fn of_day(ctx: &Ctx, skill: &str, area: &str, day: NaiveDate, m
     while start < next {
         if start > now && start <= until && in_hours(start, minutes, settings) {
             let wanted = cells(start, start + Duration::minutes(minutes), buffer);
-            let free = |id: &WorkerId| busy.get(id).is_none_or(|cells| wanted.iter().all(|cell| !cells.contains(cell)));
+            let free = |id: &WorkerId| {
+                busy.get(id)
+                    .is_none_or(|cells| wanted.iter().all(|cell| !cells.contains(cell)))
+            };
             let worker_count = workers.iter().filter(|worker| free(&worker.id)).count();
             if worker_count > 0 {
-                slots.push(Slot { start_at: start, worker_count });
+                slots.push(Slot {
+                    start_at: start,
+                    worker_count,
+                });
             }
         }
         start += Duration::minutes(CELL_MINUTES);

@@ -16,8 +16,8 @@ use entity::{
     values::BookingStatus,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
 /// A customer's own booking.
@@ -37,7 +37,11 @@ pub async fn of_customer(
 ///
 /// # Errors
 /// `not_found`, also for another's.
-pub async fn of_worker(db: &(impl ConnectionTrait + Sync), worker: WorkerId, id: BookingId) -> Result<booking::Model> {
+pub async fn of_worker(
+    db: &(impl ConnectionTrait + Sync),
+    worker: WorkerId,
+    id: BookingId,
+) -> Result<booking::Model> {
     let row = booking::Entity::find_by_id(id).filter(booking::Column::WorkerId.eq(worker));
     row.one_by_key(db).await?.ok_or_else(AppError::not_found)
 }
@@ -46,8 +50,14 @@ pub async fn of_worker(db: &(impl ConnectionTrait + Sync), worker: WorkerId, id:
 ///
 /// # Errors
 /// `not_found`.
-pub async fn by_id_unscoped(db: &(impl ConnectionTrait + Sync), id: BookingId) -> Result<booking::Model> {
-    booking::Entity::find_by_id(id).one_by_key(db).await?.ok_or_else(AppError::not_found)
+pub async fn by_id_unscoped(
+    db: &(impl ConnectionTrait + Sync),
+    id: BookingId,
+) -> Result<booking::Model> {
+    booking::Entity::find_by_id(id)
+        .one_by_key(db)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 /// A booking whose row stays locked until `tx` ends. Scope it before, or be a consumer.
@@ -55,14 +65,22 @@ pub async fn by_id_unscoped(db: &(impl ConnectionTrait + Sync), id: BookingId) -
 /// # Errors
 /// `not_found`.
 pub async fn lock(tx: &DatabaseTransaction, id: BookingId) -> Result<booking::Model> {
-    booking::Entity::find_by_id(id).lock_exclusive().one_by_key(tx).await?.ok_or_else(AppError::not_found)
+    booking::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 /// A worker's jobs of a business day, in their order.
 ///
 /// # Errors
 /// A database fault.
-pub async fn jobs_of_worker(db: &impl ConnectionTrait, worker: WorkerId, day: NaiveDate) -> Result<Vec<booking::Model>> {
+pub async fn jobs_of_worker(
+    db: &impl ConnectionTrait,
+    worker: WorkerId,
+    day: NaiveDate,
+) -> Result<Vec<booking::Model>> {
     let (from, to) = day_bounds(day);
     let rows = booking::Entity::find()
         .filter(booking::Column::WorkerId.eq(worker))
@@ -84,7 +102,9 @@ pub(super) async fn page(
     cursor: Cursor,
     narrow: impl FnOnce(sea_orm::Select<booking::Entity>) -> sea_orm::Select<booking::Entity>,
 ) -> Result<Vec<booking::Model>> {
-    let mut query = narrow(booking::Entity::find()).order_by_desc(booking::Column::Id).limit(cursor.fetch());
+    let mut query = narrow(booking::Entity::find())
+        .order_by_desc(booking::Column::Id)
+        .limit(cursor.fetch());
     if let Some(before) = cursor.before {
         query = query.filter(booking::Column::Id.lt(BookingId(before)));
     }
@@ -95,18 +115,28 @@ pub(super) async fn page(
 ///
 /// # Errors
 /// A database fault.
-pub async fn note(ctx: &Ctx, tx: &DatabaseTransaction, booking: BookingId, what: &str) -> Result<()> {
+pub async fn note(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    booking: BookingId,
+    what: &str,
+) -> Result<()> {
     let row = booking_event::ActiveModel {
         id: Set(ctx.env.id::<BookingEventId>()),
         booking_id: Set(booking),
         at: Set(ctx.env.now()),
         what: Set(what.to_owned()),
     };
-    booking_event::Entity::insert(row).exec_without_returning(tx).await?;
+    booking_event::Entity::insert(row)
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 
-pub(super) async fn timeline(db: &impl ConnectionTrait, bookings: &[BookingId]) -> Result<Vec<booking_event::Model>> {
+pub(super) async fn timeline(
+    db: &impl ConnectionTrait,
+    bookings: &[BookingId],
+) -> Result<Vec<booking_event::Model>> {
     let rows = booking_event::Entity::find()
         .filter(booking_event::Column::BookingId.is_in(bookings.iter().copied()))
         .order_by_asc(booking_event::Column::Id);
@@ -115,7 +145,10 @@ pub(super) async fn timeline(db: &impl ConnectionTrait, bookings: &[BookingId]) 
 
 /// Frees the cells of a booking.
 pub(super) async fn free(tx: &DatabaseTransaction, booking: BookingId) -> Result<()> {
-    reservation::Entity::delete_many().filter(reservation::Column::BookingId.eq(booking)).exec(tx).await?;
+    reservation::Entity::delete_many()
+        .filter(reservation::Column::BookingId.eq(booking))
+        .exec(tx)
+        .await?;
     Ok(())
 }
 
@@ -146,7 +179,11 @@ pub(super) mod tests {
     };
 
     /// A booking as far as pure decisions look at it.
-    pub(in crate::booking) fn row(total: Fen, prepaid: Fen, start: DateTime<Utc>) -> booking::Model {
+    pub(in crate::booking) fn row(
+        total: Fen,
+        prepaid: Fen,
+        start: DateTime<Utc>,
+    ) -> booking::Model {
         let mut envelope = vec![0; 40];
         envelope[0] = 1;
         let sealed = Sealed::from_envelope(envelope).unwrap();

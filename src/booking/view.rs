@@ -69,26 +69,49 @@ pub(super) async fn many(
     let ids: Vec<BookingId> = rows.iter().map(|row| row.id).collect();
     let names = names(ctx, db, &rows).await?;
     let mut timelines: HashMap<BookingId, Vec<Moment>> = HashMap::new();
-    for booking_event::Model { booking_id, at, what, .. } in store::timeline(db, &ids).await? {
-        timelines.entry(booking_id).or_default().push(Moment { at, what });
+    for booking_event::Model {
+        booking_id,
+        at,
+        what,
+        ..
+    } in store::timeline(db, &ids).await?
+    {
+        timelines
+            .entry(booking_id)
+            .or_default()
+            .push(Moment { at, what });
     }
     let mut photos = photo::of_bookings(ctx, db, &ids).await?;
     let out = rows.into_iter().map(|row| {
         let timeline = timelines.remove(&row.id).unwrap_or_default();
         let photos = photos.remove(&row.id).unwrap_or_default();
-        let worker = row.worker_id.and_then(|id| names.get(&id).map(|name| WorkerRef { id, name: name.clone() }));
+        let worker = row.worker_id.and_then(|id| {
+            names.get(&id).map(|name| WorkerRef {
+                id,
+                name: name.clone(),
+            })
+        });
         one_out(row, worker, timeline, photos)
     });
     Ok(out.collect())
 }
 
 /// One row, in full.
-pub(super) async fn one(ctx: &Ctx, db: &(impl ConnectionTrait + Sync), row: booking::Model) -> Result<BookingOut> {
+pub(super) async fn one(
+    ctx: &Ctx,
+    db: &(impl ConnectionTrait + Sync),
+    row: booking::Model,
+) -> Result<BookingOut> {
     let mut all = many(ctx, db, vec![row]).await?;
     all.pop().ok_or_else(crate::kernel::AppError::not_found)
 }
 
-fn one_out(row: booking::Model, worker: Option<WorkerRef>, timeline: Vec<Moment>, photos: Vec<PhotoOut>) -> BookingOut {
+fn one_out(
+    row: booking::Model,
+    worker: Option<WorkerRef>,
+    timeline: Vec<Moment>,
+    photos: Vec<PhotoOut>,
+) -> BookingOut {
     BookingOut {
         balance_fen: open_balance(&row).0,
         prepaid_ratio: ratio(row.prepaid_fen, row.total_fen),
@@ -112,11 +135,18 @@ fn one_out(row: booking::Model, worker: Option<WorkerRef>, timeline: Vec<Moment>
     }
 }
 
-async fn names(ctx: &Ctx, db: &impl ConnectionTrait, rows: &[booking::Model]) -> Result<HashMap<WorkerId, String>> {
+async fn names(
+    ctx: &Ctx,
+    db: &impl ConnectionTrait,
+    rows: &[booking::Model],
+) -> Result<HashMap<WorkerId, String>> {
     let ids: Vec<WorkerId> = rows.iter().filter_map(|row| row.worker_id).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let workers = Entity::find().filter(Column::Id.is_in(ids)).all(db).await?;
-    workers.into_iter().map(|row| Ok((row.id, worker::name_of(ctx, &row)?))).collect()
+    workers
+        .into_iter()
+        .map(|row| Ok((row.id, worker::name_of(ctx, &row)?)))
+        .collect()
 }

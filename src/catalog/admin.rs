@@ -56,12 +56,21 @@ fn on_sale() -> bool {
 
 fn unique_keys(entries: &[ChecklistEntry]) -> Result<(), ValidationError> {
     let mut seen = HashSet::new();
-    let good = entries.iter().all(|entry| plain(&entry.key) && seen.insert(entry.key.as_str()));
-    if good { Ok(()) } else { Err(ValidationError::new("keys")) }
+    let good = entries
+        .iter()
+        .all(|entry| plain(&entry.key) && seen.insert(entry.key.as_str()));
+    if good {
+        Ok(())
+    } else {
+        Err(ValidationError::new("keys"))
+    }
 }
 
 fn plain(key: &str) -> bool {
-    (1..=64).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    (1..=64).contains(&key.len())
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// Amounts stay far from overflow, keys are unique, choices have options.
@@ -69,14 +78,30 @@ fn sound_questions(questions: &[Question]) -> Result<(), ValidationError> {
     let mut seen = HashSet::new();
     let small = |number: i64| (-10_000_000..=10_000_000).contains(&number);
     let good = questions.iter().all(|question| {
-        let options = question.options.iter().all(|option| small(option.minutes) && small(option.fen));
+        let options = question
+            .options
+            .iter()
+            .all(|option| small(option.minutes) && small(option.fen));
         let effect = question.effect.is_none_or(|effect| {
-            [effect.minutes, effect.fen, effect.per, effect.above, effect.max].into_iter().all(small) && effect.max >= 0
+            [
+                effect.minutes,
+                effect.fen,
+                effect.per,
+                effect.above,
+                effect.max,
+            ]
+            .into_iter()
+            .all(small)
+                && effect.max >= 0
         });
         let choice = question.kind != model::QuestionKind::Choice || !question.options.is_empty();
         plain(&question.key) && seen.insert(question.key.as_str()) && options && effect && choice
     });
-    if good { Ok(()) } else { Err(ValidationError::new("questions")) }
+    if good {
+        Ok(())
+    } else {
+        Err(ValidationError::new("questions"))
+    }
 }
 
 /// All services, on sale or not.
@@ -84,7 +109,10 @@ fn sound_questions(questions: &[Question]) -> Result<(), ValidationError> {
 #[get("/services")]
 async fn list(ctx: web::Data<Ctx>, _: Actor<Manager>) -> Result<HttpResponse> {
     let rows = store::all(ctx.db.read(), false).await?;
-    let items = rows.into_iter().map(service_out).collect::<Result<Vec<_>>>()?;
+    let items = rows
+        .into_iter()
+        .map(service_out)
+        .collect::<Result<Vec<_>>>()?;
     Ok(HttpResponse::Ok().json(ServicesOut { items }))
 }
 
@@ -109,13 +137,20 @@ fn row(id: ServiceId, body: &ServiceIn) -> service::ActiveModel {
 #[utoipa::path(tag = "staff", request_body = ServiceIn, security(("bearer" = [])),
     responses((status = 201, body = ServiceOut), (status = 409, body = Problem), (status = 422, body = Problem)))]
 #[post("/services")]
-async fn add(ctx: web::Data<Ctx>, actor: Actor<Manager>, idem: Idem, body: Valid<ServiceIn>) -> Result<HttpResponse> {
+async fn add(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Manager>,
+    idem: Idem,
+    body: Valid<ServiceIn>,
+) -> Result<HttpResponse> {
     let make = async |tx: &sea_orm::DatabaseTransaction| {
         let mut new = row(ctx.env.id(), &body.value);
         new.created_at = Set(ctx.env.now());
         service_out(new.insert(tx).await?)
     };
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::CREATED, make).await
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::CREATED, make)
+        .await
 }
 
 /// Change a service. Bookings already made keep their price.
@@ -129,7 +164,10 @@ async fn change(
     body: Valid<ServiceIn>,
 ) -> Result<HttpResponse> {
     let tx = ctx.db.begin_write().await?;
-    let known = service::Entity::find_by_id(*id).lock_exclusive().one_by_key(&tx).await?;
+    let known = service::Entity::find_by_id(*id)
+        .lock_exclusive()
+        .one_by_key(&tx)
+        .await?;
     known.ok_or_else(AppError::not_found)?;
     let changed = row(*id, &body.value).update(&tx).await?;
     ctx.commit(tx).await?;

@@ -60,7 +60,10 @@ pub(super) struct ServicesOut {
 #[get("/services")]
 async fn list(ctx: web::Data<Ctx>) -> Result<HttpResponse> {
     let rows = store::all(ctx.db.read(), true).await?;
-    let items = rows.into_iter().map(service_out).collect::<Result<Vec<_>>>()?;
+    let items = rows
+        .into_iter()
+        .map(service_out)
+        .collect::<Result<Vec<_>>>()?;
     Ok(HttpResponse::Ok().json(ServicesOut { items }))
 }
 
@@ -85,7 +88,15 @@ struct QuoteIn {
 #[utoipa::path(tag = "catalogue", request_body = QuoteIn,
     responses((status = 200, body = model::Quote), (status = 404, body = Problem), (status = 422, body = Problem)))]
 #[post("/services/{id}/quote")]
-async fn quote(ctx: web::Data<Ctx>, id: web::Path<ServiceId>, body: Valid<QuoteIn>) -> Result<HttpResponse> {
+async fn quote(
+    ctx: web::Data<Ctx>,
+    id: web::Path<ServiceId>,
+    body: Valid<QuoteIn>,
+) -> Result<HttpResponse> {
     let service = store::on_sale(ctx.db.read(), *id).await?;
-    Ok(HttpResponse::Ok().json(model::quote(&service, &body.value.answers, &body.value.area)?))
+    Ok(HttpResponse::Ok().json(model::quote(
+        &service,
+        &body.value.answers,
+        &body.value.area,
+    )?))
 }

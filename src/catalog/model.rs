@@ -115,31 +115,55 @@ pub fn quote(service: &service::Model, answers: &Map<String, Value>, area: &str)
     if !areas.iter().any(|served| served == area) {
         faults.push(fault("/area", "not_served", "这个区域暂不提供该服务"));
     }
-    for key in answers.keys().filter(|key| questions.iter().all(|question| question.key != **key)) {
+    for key in answers
+        .keys()
+        .filter(|key| questions.iter().all(|question| question.key != **key))
+    {
         faults.push(fault(format!("/answers/{key}"), "unknown", "没有这个问题"));
     }
     let mut minutes = i64::from(service.base_minutes);
-    let mut lines = vec![PriceLine { label: service.name.clone(), fen: service.base_price_fen.0 }];
+    let mut lines = vec![PriceLine {
+        label: service.name.clone(),
+        fen: service.base_price_fen.0,
+    }];
     for question in &questions {
         match answer(question, answers.get(&question.key)) {
             Ok((more, fen)) => {
                 minutes = minutes.saturating_add(more);
                 if fen != 0 {
-                    lines.push(PriceLine { label: question.label.clone(), fen });
+                    lines.push(PriceLine {
+                        label: question.label.clone(),
+                        fen,
+                    });
                 }
             }
-            Err(detail) => faults.push(fault(format!("/answers/{}", question.key), "answer", detail)),
+            Err(detail) => faults.push(fault(
+                format!("/answers/{}", question.key),
+                "answer",
+                detail,
+            )),
         }
     }
     let minutes = minutes.max(GRID_MINUTES).div_ceil_grid();
     if minutes > LONGEST_MINUTES && faults.is_empty() {
-        faults.push(fault("/answers", "too_long", "这次服务超过一天,请分两次预约"));
+        faults.push(fault(
+            "/answers",
+            "too_long",
+            "这次服务超过一天,请分两次预约",
+        ));
     }
     if !faults.is_empty() {
         return Err(AppError::fields(faults));
     }
-    let total_fen = lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.fen)).max(0);
-    Ok(Quote { minutes, total_fen, lines })
+    let total_fen = lines
+        .iter()
+        .fold(0_i64, |sum, line| sum.saturating_add(line.fen))
+        .max(0);
+    Ok(Quote {
+        minutes,
+        total_fen,
+        lines,
+    })
 }
 
 trait Grid {
@@ -153,7 +177,11 @@ impl Grid for i64 {
 }
 
 fn fault(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> FieldError {
-    FieldError { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+    FieldError {
+        pointer: pointer.into(),
+        code: code.into(),
+        detail: detail.into(),
+    }
 }
 
 /// Minutes and fen an answer adds.
@@ -169,7 +197,10 @@ fn answer(question: &Question, given: Option<&Value>) -> Result<(i64, i64), Stri
                 let over = number.saturating_sub(effect.above).max(0);
                 // Begun steps count: 61 m² is one step above 60.
                 let steps = over.saturating_add(effect.per.max(1) - 1) / effect.per.max(1);
-                (steps.saturating_mul(effect.minutes), steps.saturating_mul(effect.fen))
+                (
+                    steps.saturating_mul(effect.minutes),
+                    steps.saturating_mul(effect.fen),
+                )
             }))
         }
         QuestionKind::Bool => match given.as_bool() {
@@ -178,9 +209,20 @@ fn answer(question: &Question, given: Option<&Value>) -> Result<(i64, i64), Stri
             None => Err("应为 true 或 false".into()),
         },
         QuestionKind::Choice => {
-            let chosen = given.as_str().and_then(|value| question.options.iter().find(|option| option.value == value));
-            let words = || question.options.iter().map(|option| option.value.as_str()).collect::<Vec<_>>().join("、");
-            chosen.map(|option| (option.minutes, option.fen)).ok_or_else(|| format!("应为其中之一:{}", words()))
+            let chosen = given
+                .as_str()
+                .and_then(|value| question.options.iter().find(|option| option.value == value));
+            let words = || {
+                question
+                    .options
+                    .iter()
+                    .map(|option| option.value.as_str())
+                    .collect::<Vec<_>>()
+                    .join("、")
+            };
+            chosen
+                .map(|option| (option.minutes, option.fen))
+                .ok_or_else(|| format!("应为其中之一:{}", words()))
         }
     }
 }
@@ -224,7 +266,10 @@ mod tests {
     fn answers_change_minutes_and_price() {
         let quote = ask(90, true, "heavy").unwrap();
         // 3 steps of 15 minutes and 30 more: 255, planned as 270.
-        assert_eq!((quote.minutes, quote.total_fen), (270, 36_000 + 3 * 2000 + 2000 + 6000));
+        assert_eq!(
+            (quote.minutes, quote.total_fen),
+            (270, 36_000 + 3 * 2000 + 2000 + 6000)
+        );
         assert_eq!(quote.lines.len(), 4);
     }
 
@@ -232,9 +277,22 @@ mod tests {
     fn every_wrong_answer_is_named_at_once() {
         let answers = json!({"area_sqm": "big", "stains": "blue", "colour": 1});
         let error = quote(&service(), answers.as_object().unwrap(), "月球").unwrap_err();
-        let mut pointers: Vec<&str> = error.fields.iter().map(|fault| fault.pointer.as_str()).collect();
+        let mut pointers: Vec<&str> = error
+            .fields
+            .iter()
+            .map(|fault| fault.pointer.as_str())
+            .collect();
         pointers.sort_unstable();
-        assert_eq!(pointers, ["/answers/area_sqm", "/answers/colour", "/answers/pets", "/answers/stains", "/area"]);
+        assert_eq!(
+            pointers,
+            [
+                "/answers/area_sqm",
+                "/answers/colour",
+                "/answers/pets",
+                "/answers/stains",
+                "/area"
+            ]
+        );
     }
 
     proptest! {

@@ -44,7 +44,9 @@ pub async fn install_default(ctx: &Ctx) -> Result<()> {
     if service::Entity::find().count(&tx).await? > 0 {
         return Ok(());
     }
-    let company: Company = Figment::from(Toml::string(COMPANY)).extract().map_err(AppError::internal)?;
+    let company: Company = Figment::from(Toml::string(COMPANY))
+        .extract()
+        .map_err(AppError::internal)?;
     for sample in company.services {
         service::ActiveModel {
             id: Set(ctx.env.id::<ServiceId>()),

@@ -12,16 +12,31 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 /// # Errors
 /// `not_found`, or a database fault.
 pub async fn by_id(db: &(impl ConnectionTrait + Sync), id: ServiceId) -> Result<service::Model> {
-    service::Entity::find_by_id(id).one_by_key(db).await?.ok_or_else(AppError::not_found)
+    service::Entity::find_by_id(id)
+        .one_by_key(db)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 /// A service on sale.
-pub(super) async fn on_sale(db: &(impl ConnectionTrait + Sync), id: ServiceId) -> Result<service::Model> {
-    by_id(db, id).await.and_then(|row| if row.active { Ok(row) } else { Err(AppError::not_found()) })
+pub(super) async fn on_sale(
+    db: &(impl ConnectionTrait + Sync),
+    id: ServiceId,
+) -> Result<service::Model> {
+    by_id(db, id).await.and_then(|row| {
+        if row.active {
+            Ok(row)
+        } else {
+            Err(AppError::not_found())
+        }
+    })
 }
 
 /// The services, by name of their slug.
-pub(super) async fn all(db: &impl ConnectionTrait, active_only: bool) -> Result<Vec<service::Model>> {
+pub(super) async fn all(
+    db: &impl ConnectionTrait,
+    active_only: bool,
+) -> Result<Vec<service::Model>> {
     let mut query = service::Entity::find().order_by_asc(service::Column::Slug);
     if active_only {
         query = query.filter(service::Column::Active.eq(true));

@@ -91,7 +91,12 @@ pub(super) enum StaffCommand {
 }
 
 fn role(text: &str) -> Result<StaffRole, String> {
-    let known = [StaffRole::Marketing, StaffRole::Service, StaffRole::Manager, StaffRole::Pipo];
+    let known = [
+        StaffRole::Marketing,
+        StaffRole::Service,
+        StaffRole::Manager,
+        StaffRole::Pipo,
+    ];
     known
         .into_iter()
         .find(|role| role.word() == text)
@@ -136,8 +141,19 @@ mod tests {
     #[test]
     fn nothing_typed_means_serve_and_an_unknown_role_is_refused() {
         let cli = Cli::try_parse_from(["linjian"]).unwrap();
-        assert!(matches!(cli.command.unwrap_or_default(), Command::Serve { no_worker: false }));
-        let wrong = ["linjian", "staff", "add", "--username", "wang", "--role", "boss"];
+        assert!(matches!(
+            cli.command.unwrap_or_default(),
+            Command::Serve { no_worker: false }
+        ));
+        let wrong = [
+            "linjian",
+            "staff",
+            "add",
+            "--username",
+            "wang",
+            "--role",
+            "boss",
+        ];
         assert!(Cli::try_parse_from(wrong).is_err());
     }
 }

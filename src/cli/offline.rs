@@ -21,7 +21,9 @@ pub(super) fn run(command: &Command) -> Option<ExitCode> {
             print!("{}", super::error_table());
             Some(ExitCode::SUCCESS)
         }
-        Command::Ruleset { command: RulesetCommand::Check { file } } => Some(check(file)),
+        Command::Ruleset {
+            command: RulesetCommand::Check { file },
+        } => Some(check(file)),
         Command::Serve { .. }
         | Command::Work
         | Command::Migrate
@@ -73,7 +75,12 @@ fn check(file: &Path) -> ExitCode {
 }
 
 pub(super) async fn migrate(settings: Settings) -> Result<ExitCode> {
-    let db = Db::open(&settings.database.url, &settings.data_dir, settings.database.max_connections).await?;
+    let db = Db::open(
+        &settings.database.url,
+        &settings.data_dir,
+        settings.database.max_connections,
+    )
+    .await?;
     db.migrate().await?;
     println!("数据库结构已是最新");
     Ok(ExitCode::SUCCESS)
@@ -96,9 +103,21 @@ pub(super) async fn add_staff(
     roles: Vec<StaffRole>,
     password_stdin: bool,
 ) -> Result<ExitCode> {
-    let password = if password_stdin { Some(typed_password()?) } else { None };
+    let password = if password_stdin {
+        Some(typed_password()?)
+    } else {
+        None
+    };
     let (ctx, sandbox) = context(settings).await?;
-    let added = identity::add_staff(&ctx, NewStaff { username: username.clone(), roles, password }).await;
+    let added = identity::add_staff(
+        &ctx,
+        NewStaff {
+            username: username.clone(),
+            roles,
+            password,
+        },
+    )
+    .await;
     close(sandbox).await;
     let (id, made) = added?;
     println!("已添加员工 {username}({id})");
@@ -110,7 +129,9 @@ pub(super) async fn add_staff(
 
 fn typed_password() -> Result<String> {
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map_err(AppError::internal)?;
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(AppError::internal)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -122,7 +143,10 @@ pub(super) async fn dead_letters(settings: Settings, limit: u64) -> Result<ExitC
     for letter in &letters {
         let since = letter.dead_at.map(|at| at.to_rfc3339()).unwrap_or_default();
         let why = letter.last_error.as_deref().unwrap_or_default();
-        println!("{}  {}  {since}  {} 次  {why}", letter.id, letter.kind, letter.attempts);
+        println!(
+            "{}  {}  {since}  {} 次  {why}",
+            letter.id, letter.kind, letter.attempts
+        );
     }
     println!("共 {} 个", letters.len());
     Ok(ExitCode::SUCCESS)

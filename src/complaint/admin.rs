@@ -12,7 +12,9 @@ use crate::{
 };
 use actix_web::{HttpResponse, get, http::StatusCode, post, web};
 use entity::{complaint, ids::ComplaintId, values::ComplaintStatus};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde::Deserialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
@@ -35,9 +37,15 @@ struct ListQuery {
 #[utoipa::path(tag = "staff", params(ListQuery), security(("bearer" = [])),
     responses((status = 200, body = Page<ComplaintOut>)))]
 #[get("/complaints")]
-async fn list(ctx: web::Data<Ctx>, _: Actor<Operations>, query: ValidQuery<ListQuery>) -> Result<HttpResponse> {
+async fn list(
+    ctx: web::Data<Ctx>,
+    _: Actor<Operations>,
+    query: ValidQuery<ListQuery>,
+) -> Result<HttpResponse> {
     let cursor = Cursor::parse(query.0.limit, query.0.cursor.as_deref())?;
-    let mut rows = complaint::Entity::find().order_by_desc(complaint::Column::Id).limit(cursor.fetch());
+    let mut rows = complaint::Entity::find()
+        .order_by_desc(complaint::Column::Id)
+        .limit(cursor.fetch());
     if let Some(status) = query.0.status {
         rows = rows.filter(complaint::Column::Status.eq(status));
     }
@@ -65,8 +73,12 @@ async fn respond(
     idem: Idem,
     body: Valid<TextIn>,
 ) -> Result<HttpResponse> {
-    let answer = async |tx: &DatabaseTransaction| Ok(out(service::respond(&ctx, tx, *id, body.value.text).await?));
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, answer).await
+    let answer = async |tx: &DatabaseTransaction| {
+        Ok(out(service::respond(&ctx, tx, *id, body.value.text).await?))
+    };
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, answer)
+        .await
 }
 
 /// Settle a complaint; both clocks stop.
@@ -80,6 +92,10 @@ async fn resolve(
     idem: Idem,
     body: Valid<TextIn>,
 ) -> Result<HttpResponse> {
-    let settle = async |tx: &DatabaseTransaction| Ok(out(service::resolve(&ctx, tx, *id, body.value.text).await?));
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, settle).await
+    let settle = async |tx: &DatabaseTransaction| {
+        Ok(out(service::resolve(&ctx, tx, *id, body.value.text).await?))
+    };
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, settle)
+        .await
 }

@@ -16,7 +16,9 @@ use entity::{
     ids::{BookingId, ComplaintId},
     values::ComplaintKind,
 };
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde::Deserialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
@@ -46,15 +48,23 @@ async fn complain(
     body: Valid<ComplaintIn>,
 ) -> Result<HttpResponse> {
     let what = (body.value.kind, body.value.text);
-    let open = async |tx: &DatabaseTransaction| Ok(out(service::open(&ctx, tx, actor.id, *id, what).await?));
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::CREATED, open).await
+    let open = async |tx: &DatabaseTransaction| {
+        Ok(out(service::open(&ctx, tx, actor.id, *id, what).await?))
+    };
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::CREATED, open)
+        .await
 }
 
 /// My complaints, newest first.
 #[utoipa::path(tag = "complaint", params(Paging), security(("bearer" = [])),
     responses((status = 200, body = Page<ComplaintOut>)))]
 #[get("/me/complaints")]
-async fn mine(ctx: web::Data<Ctx>, actor: Actor<Customer>, query: ValidQuery<Paging>) -> Result<HttpResponse> {
+async fn mine(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Customer>,
+    query: ValidQuery<Paging>,
+) -> Result<HttpResponse> {
     let cursor = paging(&query.0)?;
     let mut rows = complaint::Entity::find()
         .filter(complaint::Column::CustomerId.eq(actor.id))

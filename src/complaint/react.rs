@@ -27,7 +27,19 @@ impl Consumer for Clocks {
         &[RESPONSE_DUE, RESOLUTION_DUE]
     }
 
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
-        overdue(ctx, tx, event.subject::<ComplaintId>()?, event.kind == RESPONSE_DUE).await
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
+        overdue(
+            ctx,
+            tx,
+            event.subject::<ComplaintId>()?,
+            event.kind == RESPONSE_DUE,
+        )
+        .await
     }
 }

@@ -31,13 +31,19 @@ pub(super) async fn open(
     (kind, text): (ComplaintKind, String),
 ) -> Result<complaint::Model> {
     let visit = booking::of_customer(tx, customer, booking).await?;
-    if matches!(visit.status, BookingStatus::PendingPayment | BookingStatus::Expired) {
+    if matches!(
+        visit.status,
+        BookingStatus::PendingPayment | BookingStatus::Expired
+    ) {
         return Err(AppError::invalid_state("预约确认之后才能投诉"));
     }
     let id: ComplaintId = ctx.env.id();
     let now = ctx.env.now();
     let settings = &ctx.config.complaint;
-    let (response_due, resolution_due) = (now + settings.first_response.get(), now + settings.resolution.get());
+    let (response_due, resolution_due) = (
+        now + settings.first_response.get(),
+        now + settings.resolution.get(),
+    );
     let row = complaint::ActiveModel {
         id: Set(id),
         booking_id: Set(booking),
@@ -58,13 +64,21 @@ pub(super) async fn open(
     timer::schedule(tx, &ctx.env, RESPONSE_DUE, id, response_due).await?;
     timer::schedule(tx, &ctx.env, RESOLUTION_DUE, id, resolution_due).await?;
     booking::note(ctx, tx, booking, "客户提交了投诉").await?;
-    let event = ComplaintOpened { complaint_id: id, booking_id: booking, customer_id: customer };
+    let event = ComplaintOpened {
+        complaint_id: id,
+        booking_id: booking,
+        customer_id: customer,
+    };
     outbox::append(tx, &ctx.env, &event).await?;
     Ok(row)
 }
 
 async fn lock(tx: &DatabaseTransaction, id: ComplaintId) -> Result<complaint::Model> {
-    complaint::Entity::find_by_id(id).lock_exclusive().one_by_key(tx).await?.ok_or_else(AppError::not_found)
+    complaint::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 /// Answers; the first-response clock stops.
@@ -120,13 +134,22 @@ pub(super) async fn resolve(
     timer::cancel(tx, &ctx.env, RESPONSE_DUE, id).await?;
     timer::cancel(tx, &ctx.env, RESOLUTION_DUE, id).await?;
     booking::note(ctx, tx, row.booking_id, "投诉已办结").await?;
-    let event = ComplaintResolved { complaint_id: id, booking_id: row.booking_id, customer_id: row.customer_id };
+    let event = ComplaintResolved {
+        complaint_id: id,
+        booking_id: row.booking_id,
+        customer_id: row.customer_id,
+    };
     outbox::append(tx, &ctx.env, &event).await?;
     Ok(change.update(tx).await?)
 }
 
 /// A clock has run out; if it was not stopped, the breach is told.
-pub(super) async fn overdue(ctx: &Ctx, tx: &DatabaseTransaction, id: ComplaintId, response: bool) -> Result<()> {
+pub(super) async fn overdue(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: ComplaintId,
+    response: bool,
+) -> Result<()> {
     let row = lock(tx, id).await?;
     let late = match row.status {
         ComplaintStatus::Open => true,
@@ -137,8 +160,18 @@ pub(super) async fn overdue(ctx: &Ctx, tx: &DatabaseTransaction, id: ComplaintId
         return Ok(());
     }
     let breached_at = row.breached_at.or_else(|| Some(ctx.env.now()));
-    complaint::ActiveModel { id: Set(id), breached_at: Set(breached_at), ..Default::default() }.update(tx).await?;
-    let event = ComplaintSlaBreached { complaint_id: id, booking_id: row.booking_id, customer_id: row.customer_id };
+    complaint::ActiveModel {
+        id: Set(id),
+        breached_at: Set(breached_at),
+        ..Default::default()
+    }
+    .update(tx)
+    .await?;
+    let event = ComplaintSlaBreached {
+        complaint_id: id,
+        booking_id: row.booking_id,
+        customer_id: row.customer_id,
+    };
     outbox::append(tx, &ctx.env, &event).await?;
     Ok(())
 }

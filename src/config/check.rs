@@ -19,40 +19,90 @@ fn must(holds: bool, faults: &mut Vec<String>, fault: &str) {
 }
 
 fn http(s: &Settings, faults: &mut Vec<String>) {
-    must(s.http.listen.parse::<std::net::SocketAddr>().is_ok(), faults, "http.listen:应为 地址:端口,如 127.0.0.1:8080");
+    must(
+        s.http.listen.parse::<std::net::SocketAddr>().is_ok(),
+        faults,
+        "http.listen:应为 地址:端口,如 127.0.0.1:8080",
+    );
     let url = &s.http.public_url;
-    must(url.is_empty() || url.starts_with("http"), faults, "http.public_url:应为 http(s) 地址或留空");
+    must(
+        url.is_empty() || url.starts_with("http"),
+        faults,
+        "http.public_url:应为 http(s) 地址或留空",
+    );
     for proxy in &s.http.trusted_proxies {
-        must(proxy.parse::<std::net::IpAddr>().is_ok(), faults, "http.trusted_proxies:应为 IP 地址列表");
+        must(
+            proxy.parse::<std::net::IpAddr>().is_ok(),
+            faults,
+            "http.trusted_proxies:应为 IP 地址列表",
+        );
     }
 }
 
 fn backends(s: &Settings, faults: &mut Vec<String>) {
     let url = &s.database.url;
-    let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
-    must(url.is_empty() || known, faults, "database.url:应为 sqlite: 或 postgres:// 地址,或留空");
-    must((1..=1000).contains(&s.database.max_connections), faults, "database.max_connections:应在 1 到 1000 之间");
+    let known = ["sqlite:", "postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    must(
+        url.is_empty() || known,
+        faults,
+        "database.url:应为 sqlite: 或 postgres:// 地址,或留空",
+    );
+    must(
+        (1..=1000).contains(&s.database.max_connections),
+        faults,
+        "database.max_connections:应在 1 到 1000 之间",
+    );
     let redis = &s.queue.redis_url;
     let known = redis.is_empty() || redis.starts_with("redis://") || redis.starts_with("rediss://");
-    must(known, faults, "queue.redis_url:应为 redis:// 或 rediss:// 地址,或留空");
+    must(
+        known,
+        faults,
+        "queue.redis_url:应为 redis:// 或 rediss:// 地址,或留空",
+    );
     must(!s.queue.prefix.is_empty(), faults, "queue.prefix:不能为空");
-    must((1..=100).contains(&s.queue.max_attempts), faults, "queue.max_attempts:应在 1 到 100 之间");
+    must(
+        (1..=100).contains(&s.queue.max_attempts),
+        faults,
+        "queue.max_attempts:应在 1 到 100 之间",
+    );
     match s.blob.kind.as_str() {
         "local" => {}
-        "s3" => must(!s.blob.bucket.is_empty(), faults, "blob.bucket:s3 需要存储桶名称"),
+        "s3" => must(
+            !s.blob.bucket.is_empty(),
+            faults,
+            "blob.bucket:s3 需要存储桶名称",
+        ),
         _ => faults.push("blob.kind:应为 local 或 s3".into()),
     }
 }
 
 fn secrets(s: &Settings, faults: &mut Vec<String>) {
     let secret = &s.auth.jwt_secret;
-    must(secret.is_empty() || secret.len() >= 32, faults, "auth.jwt_secret:至少 32 个字符,或留空");
+    must(
+        secret.is_empty() || secret.len() >= 32,
+        faults,
+        "auth.jwt_secret:至少 32 个字符,或留空",
+    );
     let quarter = "PT15M".parse::<Span>().ok();
-    must(Some(s.auth.access_ttl) <= quarter, faults, "auth.access_ttl:不得超过 PT15M(SEC-08)");
+    must(
+        Some(s.auth.access_ttl) <= quarter,
+        faults,
+        "auth.access_ttl:不得超过 PT15M(SEC-08)",
+    );
     let key = &s.crypto.master_key;
     let good = key.is_empty() || STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 32);
-    must(good, faults, "crypto.master_key:应为 32 字节的 base64,或留空");
-    must((1..=32).contains(&s.crypto.key_id.len()), faults, "crypto.key_id:1 到 32 个字符");
+    must(
+        good,
+        faults,
+        "crypto.master_key:应为 32 字节的 base64,或留空",
+    );
+    must(
+        (1..=32).contains(&s.crypto.key_id.len()),
+        faults,
+        "crypto.key_id:1 到 32 个字符",
+    );
 }
 
 fn wechat(s: &Settings, faults: &mut Vec<String>) {
@@ -69,19 +119,59 @@ fn wechat(s: &Settings, faults: &mut Vec<String>) {
         ("platform_key_id", &w.platform_key_id),
         ("platform_key_path", &w.platform_key_path),
     ] {
-        must(!value.is_empty(), faults, &format!("wechat.{name}:live 模式下必填"));
+        must(
+            !value.is_empty(),
+            faults,
+            &format!("wechat.{name}:live 模式下必填"),
+        );
     }
-    must(w.apiv3_key.len() == 32, faults, "wechat.apiv3_key:应为 32 个字符");
-    let notify = if w.notify_base_url.is_empty() { &s.http.public_url } else { &w.notify_base_url };
-    must(notify.starts_with("https://"), faults, "wechat.notify_base_url:live 模式下应为 https 地址");
+    must(
+        w.apiv3_key.len() == 32,
+        faults,
+        "wechat.apiv3_key:应为 32 个字符",
+    );
+    let notify = if w.notify_base_url.is_empty() {
+        &s.http.public_url
+    } else {
+        &w.notify_base_url
+    };
+    must(
+        notify.starts_with("https://"),
+        faults,
+        "wechat.notify_base_url:live 模式下应为 https 地址",
+    );
 }
 
 fn rules(s: &Settings, faults: &mut Vec<String>) {
-    must((1..=10_000).contains(&s.booking.prepay_bp), faults, "booking.prepay_bp:应在 1 到 10000 之间");
-    must((0..=10_000).contains(&s.booking.late_cancel_bp), faults, "booking.late_cancel_bp:应在 0 到 10000 之间");
-    must(s.booking.opens < s.booking.closes, faults, "booking.opens:应早于 booking.closes");
+    must(
+        (1..=10_000).contains(&s.booking.prepay_bp),
+        faults,
+        "booking.prepay_bp:应在 1 到 10000 之间",
+    );
+    must(
+        (0..=10_000).contains(&s.booking.late_cancel_bp),
+        faults,
+        "booking.late_cancel_bp:应在 0 到 10000 之间",
+    );
+    must(
+        s.booking.opens < s.booking.closes,
+        faults,
+        "booking.opens:应早于 booking.closes",
+    );
     let recall = s.referral.recall_window.as_str();
-    must(recall == "PT0S" || recall.parse::<Span>().is_ok(), faults, "referral.recall_window:应为 ISO 8601 时长");
-    must(s.customer.silver_visits <= s.customer.gold_visits, faults, "customer.silver_visits:不得大于 customer.gold_visits");
-    must(["text", "json"].contains(&s.log.format.as_str()), faults, "log.format:应为 text 或 json");
+    must(
+        recall == "PT0S" || recall.parse::<Span>().is_ok(),
+        faults,
+        "referral.recall_window:应为 ISO 8601 时长",
+    );
+    must(
+        s.customer.silver_visits <= s.customer.gold_visits,
+        faults,
+        "customer.silver_visits:不得大于 customer.gold_visits",
+    );
+    must(
+        ["text", "json"].contains(&s.log.format.as_str()),
+        faults,
+        "log.format:应为 text 或 json",
+    );
 }

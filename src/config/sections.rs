@@ -306,6 +306,8 @@ impl<'de> Deserialize<'de> for TimeOfDay {
             let (h, m): (u32, u32) = (h.parse().ok()?, m.parse().ok()?);
             (m < 60 && h * 60 + m <= 1440).then_some(h * 60 + m)
         });
-        minutes.map(Self).ok_or_else(|| serde::de::Error::custom(format!("“{text}”不是 HH:MM")))
+        minutes
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom(format!("“{text}”不是 HH:MM")))
     }
 }

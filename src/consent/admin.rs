@@ -35,15 +35,25 @@ struct VerifyOut {
 #[get("/consents/verify")]
 async fn verify(ctx: web::Data<Ctx>, _: Actor<Pipo>) -> Result<HttpResponse> {
     let (checked, first_bad) = ledger::verify(&ctx).await?;
-    Ok(HttpResponse::Ok().json(VerifyOut { ok: first_bad.is_none(), checked, first_bad }))
+    Ok(HttpResponse::Ok().json(VerifyOut {
+        ok: first_bad.is_none(),
+        checked,
+        first_bad,
+    }))
 }
 
 /// A customer's consents and their history.
 #[utoipa::path(tag = "staff", security(("bearer" = [])),
     responses((status = 200, body = ConsentsOut), (status = 404, body = Problem)))]
 #[get("/customers/{id}/consents")]
-async fn of_customer(ctx: web::Data<Ctx>, _: Actor<PipoOrService>, id: web::Path<AccountId>) -> Result<HttpResponse> {
-    let known = account::Entity::find_by_id(*id).one_by_key(ctx.db.read()).await?;
+async fn of_customer(
+    ctx: web::Data<Ctx>,
+    _: Actor<PipoOrService>,
+    id: web::Path<AccountId>,
+) -> Result<HttpResponse> {
+    let known = account::Entity::find_by_id(*id)
+        .one_by_key(ctx.db.read())
+        .await?;
     known.ok_or_else(AppError::not_found)?;
     Ok(HttpResponse::Ok().json(overview(&ctx, *id).await?))
 }

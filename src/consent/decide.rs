@@ -51,13 +51,26 @@ pub(super) async fn decide(
     let notice = notice::of_purpose(&ctx.config.controller, decision.purpose)?
         .ok_or_else(|| AppError::field("/purpose", "unknown", "没有这个用途"))?;
     if notice.version != decision.notice_version || notice.sha256()? != decision.notice_sha256 {
-        return Err(AppError::new(Code::Conflict, "告知书已更新,请重新阅读后再决定"));
+        return Err(AppError::new(
+            Code::Conflict,
+            "告知书已更新,请重新阅读后再决定",
+        ));
     }
     if notice.consent_type == "guardian" {
-        return Err(AppError::field("/purpose", "guardian", "这个用途需要监护人在线下办理同意"));
+        return Err(AppError::field(
+            "/purpose",
+            "guardian",
+            "这个用途需要监护人在线下办理同意",
+        ));
     }
     let scope = scope(ctx, tx, &notice, decision).await?;
-    let before = store::lock(tx, decision.subject, decision.purpose, &Scope::key(scope.as_ref())).await?;
+    let before = store::lock(
+        tx,
+        decision.subject,
+        decision.purpose,
+        &Scope::key(scope.as_ref()),
+    )
+    .await?;
     let (state, mut acts) = next(&notice, decision, before.as_ref());
     let record = ledger::append(
         ctx,
@@ -69,7 +82,9 @@ pub(super) async fn decide(
             state,
             channel: decision.channel,
             scope: scope.as_ref(),
-            expires_at: (state == ConsentState::Granted).then(|| expiry(&notice, ctx.env.now())).flatten(),
+            expires_at: (state == ConsentState::Granted)
+                .then(|| expiry(&notice, ctx.env.now()))
+                .flatten(),
             supersedes: before.as_ref().map(|row| row.record_id),
             meta: decision.meta,
         },
@@ -85,16 +100,30 @@ pub(super) async fn decide(
 
 /// The state an act leads to, and the acts that count towards it. A purpose with two acts is `requested` after the
 /// first; a refusal clears both.
-fn next(notice: &Notice, decision: &Decision<'_>, before: Option<&Grant>) -> (ConsentState, Map<String, Value>) {
+fn next(
+    notice: &Notice,
+    decision: &Decision<'_>,
+    before: Option<&Grant>,
+) -> (ConsentState, Map<String, Value>) {
     if !decision.granted {
         return (ConsentState::Refused, Map::new());
     }
     let same_text = before.filter(|row| row.notice_sha256 == decision.notice_sha256);
-    let open = same_text.filter(|row| matches!(row.state, ConsentState::Requested | ConsentState::Granted));
-    let acts = open.and_then(|row| row.acts.as_object().cloned()).unwrap_or_default();
+    let open = same_text
+        .filter(|row| matches!(row.state, ConsentState::Requested | ConsentState::Granted));
+    let acts = open
+        .and_then(|row| row.acts.as_object().cloned())
+        .unwrap_or_default();
     let done = |act: &String| acts.contains_key(act) || act == decision.channel;
     let complete = notice.acts.len() < 2 || notice.acts.iter().all(done);
-    (if complete { ConsentState::Granted } else { ConsentState::Requested }, acts)
+    (
+        if complete {
+            ConsentState::Granted
+        } else {
+            ConsentState::Requested
+        },
+        acts,
+    )
 }
 
 async fn announce(
@@ -106,14 +135,37 @@ async fn announce(
     let was_open = before.is_some_and(|row| row.state == ConsentState::Granted);
     let (account_id, purpose, record_id) = (record.subject_id, record.purpose.clone(), record.id);
     if record.state == ConsentState::Granted {
-        outbox::append(tx, &ctx.env, &ConsentGranted { account_id, purpose, record_id }).await?;
+        outbox::append(
+            tx,
+            &ctx.env,
+            &ConsentGranted {
+                account_id,
+                purpose,
+                record_id,
+            },
+        )
+        .await?;
     } else if was_open {
-        outbox::append(tx, &ctx.env, &ConsentWithdrawn { account_id, purpose, record_id }).await?;
+        outbox::append(
+            tx,
+            &ctx.env,
+            &ConsentWithdrawn {
+                account_id,
+                purpose,
+                record_id,
+            },
+        )
+        .await?;
     }
     Ok(())
 }
 
-async fn save(ctx: &Ctx, tx: &DatabaseTransaction, record: &consent_record::Model, acts: Value) -> Result<()> {
+async fn save(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    record: &consent_record::Model,
+    acts: Value,
+) -> Result<()> {
     let row = consent_state::ActiveModel {
         subject_id: Set(record.subject_id),
         purpose: Set(record.purpose.clone()),
@@ -148,25 +200,52 @@ async fn scope(
     match (wanted, decision.scope.filter(|scope| !scope.is_empty())) {
         ("", None) => Ok(None),
         ("", Some(_)) => Err(AppError::field("/scope", "unknown", "这个用途不限定范围")),
-        (wanted, None) => Err(AppError::field("/scope", "required", format!("请给出 scope.{wanted}"))),
+        (wanted, None) => Err(AppError::field(
+            "/scope",
+            "required",
+            format!("请给出 scope.{wanted}"),
+        )),
         (wanted, Some(scope)) => {
-            let id = scope.get(wanted).and_then(Value::as_str).filter(|_| scope.len() == 1);
-            let id = id.ok_or_else(|| AppError::field(format!("/scope/{wanted}"), "required", "应为一个编号"))?;
+            let id = scope
+                .get(wanted)
+                .and_then(Value::as_str)
+                .filter(|_| scope.len() == 1);
+            let id = id.ok_or_else(|| {
+                AppError::field(format!("/scope/{wanted}"), "required", "应为一个编号")
+            })?;
             if wanted == "booking_id" {
                 own_booking(ctx, tx, decision.subject, id).await?;
             } else if id.is_empty() || id.len() > 64 {
-                return Err(AppError::field(format!("/scope/{wanted}"), "length", "应为 1 到 64 个字符"));
+                return Err(AppError::field(
+                    format!("/scope/{wanted}"),
+                    "length",
+                    "应为 1 到 64 个字符",
+                ));
             }
-            Ok(Some(Scope { name: wanted.to_owned(), id: id.to_owned() }))
+            Ok(Some(Scope {
+                name: wanted.to_owned(),
+                id: id.to_owned(),
+            }))
         }
     }
 }
 
 /// A per-order consent is about the caller's own order.
-async fn own_booking(_: &Ctx, tx: &DatabaseTransaction, subject: AccountId, id: &str) -> Result<()> {
-    let id = id.parse::<uuid::Uuid>().map_err(|_| AppError::field("/scope/booking_id", "format", "不是预约编号"))?;
-    let own = booking::Entity::find_by_id(BookingId(id)).filter(booking::Column::CustomerId.eq(subject));
-    own.one_by_key(tx).await?.map(drop).ok_or_else(AppError::not_found)
+async fn own_booking(
+    _: &Ctx,
+    tx: &DatabaseTransaction,
+    subject: AccountId,
+    id: &str,
+) -> Result<()> {
+    let id = id
+        .parse::<uuid::Uuid>()
+        .map_err(|_| AppError::field("/scope/booking_id", "format", "不是预约编号"))?;
+    let own =
+        booking::Entity::find_by_id(BookingId(id)).filter(booking::Column::CustomerId.eq(subject));
+    own.one_by_key(tx)
+        .await?
+        .map(drop)
+        .ok_or_else(AppError::not_found)
 }
 
 /// Withdraws a purpose in every scope, or in one. Nobody is asked why; doing it twice answers the same record.
@@ -182,21 +261,30 @@ pub(super) async fn withdraw(
     booking: Option<BookingId>,
     meta: &RequestMeta,
 ) -> Result<consent_record::Model> {
-    let notice = notice::of_purpose(&ctx.config.controller, purpose)?.ok_or_else(AppError::not_found)?;
+    let notice =
+        notice::of_purpose(&ctx.config.controller, purpose)?.ok_or_else(AppError::not_found)?;
     let only = booking.map(|id| Scope::key(Some(&Scope::booking(id))));
     let rows = store::lock_all(tx, subject, purpose).await?;
-    let rows: Vec<Grant> = rows.into_iter().filter(|row| only.as_ref().is_none_or(|key| *key == row.scope_key)).collect();
+    let rows: Vec<Grant> = rows
+        .into_iter()
+        .filter(|row| only.as_ref().is_none_or(|key| *key == row.scope_key))
+        .collect();
     let mut last: Option<ConsentRecordId> = None;
     for row in &rows {
         last = Some(match row.state {
-            ConsentState::Granted | ConsentState::Requested => one(ctx, key, tx, &notice, row, meta).await?,
-            ConsentState::Refused | ConsentState::Withdrawn | ConsentState::Expired | ConsentState::Invalidated => {
-                row.record_id
+            ConsentState::Granted | ConsentState::Requested => {
+                one(ctx, key, tx, &notice, row, meta).await?
             }
+            ConsentState::Refused
+            | ConsentState::Withdrawn
+            | ConsentState::Expired
+            | ConsentState::Invalidated => row.record_id,
         });
     }
     let last = last.ok_or_else(|| AppError::invalid_state("您没有同意过这个用途,无需撤回"))?;
-    store::record_of(tx, subject, last).await?.ok_or_else(AppError::not_found)
+    store::record_of(tx, subject, last)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 async fn one(
@@ -207,7 +295,10 @@ async fn one(
     row: &Grant,
     meta: &RequestMeta,
 ) -> Result<ConsentRecordId> {
-    let scope = row.scope_key.split_once('=').map(|(name, id)| Scope { name: name.into(), id: id.into() });
+    let scope = row.scope_key.split_once('=').map(|(name, id)| Scope {
+        name: name.into(),
+        id: id.into(),
+    });
     let act = Act {
         subject: row.subject_id,
         notice,

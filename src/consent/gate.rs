@@ -26,7 +26,10 @@ pub struct Scope {
 impl Scope {
     /// One order.
     pub fn booking(id: BookingId) -> Self {
-        Self { name: "booking_id".into(), id: id.to_string() }
+        Self {
+            name: "booking_id".into(),
+            id: id.to_string(),
+        }
     }
 
     pub(super) fn key(scope: Option<&Self>) -> String {
@@ -73,7 +76,12 @@ pub async fn require<'tx, P: Purpose>(
     let row = store::lock(tx, subject, P::KEY, &Scope::key(scope.as_ref())).await?;
     let record = row.filter(|row| live(row, ctx)).map(|row| row.record_id);
     let record = record.ok_or_else(|| AppError::consent_required(P::KEY))?;
-    Ok(Granted { subject, record, transaction: PhantomData, purpose: PhantomData })
+    Ok(Granted {
+        subject,
+        record,
+        transaction: PhantomData,
+        purpose: PhantomData,
+    })
 }
 
 /// Whether a consent stands, without a lock: for showing, never for acting.

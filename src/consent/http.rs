@@ -30,7 +30,11 @@ const HISTORY: u64 = 100;
 
 /// Registers the calls.
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(notices).service(decide_one).service(withdraw).service(mine).service(receipt_of);
+    cfg.service(notices)
+        .service(decide_one)
+        .service(withdraw)
+        .service(mine)
+        .service(receipt_of);
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -162,7 +166,10 @@ async fn decide_one(
     idem: Idem,
     body: Valid<DecideIn>,
 ) -> Result<HttpResponse> {
-    let channel = json!(body.value.channel).as_str().unwrap_or_default().to_owned();
+    let channel = json!(body.value.channel)
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let decision = Decision {
         subject: actor.id,
         purpose: &body.value.purpose,
@@ -173,8 +180,12 @@ async fn decide_one(
         scope: body.value.scope.as_ref(),
         meta: &meta,
     };
-    let record = async |tx: &sea_orm::DatabaseTransaction| Ok(record_out(decide::decide(&ctx, &key, tx, &decision).await?));
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::CREATED, record).await
+    let record = async |tx: &sea_orm::DatabaseTransaction| {
+        Ok(record_out(decide::decide(&ctx, &key, tx, &decision).await?))
+    };
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::CREATED, record)
+        .await
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -197,7 +208,16 @@ async fn withdraw(
     query: ValidQuery<WithdrawQuery>,
 ) -> Result<HttpResponse> {
     let tx = ctx.db.begin_write().await?;
-    let record = decide::withdraw(&ctx, &key, &tx, actor.id, &purpose, query.0.booking_id, &meta).await?;
+    let record = decide::withdraw(
+        &ctx,
+        &key,
+        &tx,
+        actor.id,
+        &purpose,
+        query.0.booking_id,
+        &meta,
+    )
+    .await?;
     ctx.commit(tx).await?;
     Ok(HttpResponse::Ok().json(record_out(record)))
 }
@@ -225,19 +245,30 @@ pub(super) async fn overview(ctx: &Ctx, subject: AccountId) -> Result<ConsentsOu
     let history = store::history(db, subject, HISTORY).await?;
     let now = ctx.env.now();
     let shown = notice::all(&ctx.config.controller)?;
-    let items = store::of_subject(db, subject).await?.into_iter().map(|row| {
-        let ended = row.state == ConsentState::Granted && row.expires_at.is_some_and(|end| end <= now);
-        let notice = shown.iter().find(|notice| notice.purpose == row.purpose);
-        StandOut {
-            notice_version: notice.map(|notice| notice.version.clone()),
-            purpose: row.purpose,
-            state: if ended { ConsentState::Expired } else { row.state },
-            scope: row.scope_key,
-            decided_at: row.updated_at,
-            expires_at: row.expires_at,
-        }
-    });
-    Ok(ConsentsOut { items: items.collect(), history: history.into_iter().map(record_out).collect() })
+    let items = store::of_subject(db, subject)
+        .await?
+        .into_iter()
+        .map(|row| {
+            let ended =
+                row.state == ConsentState::Granted && row.expires_at.is_some_and(|end| end <= now);
+            let notice = shown.iter().find(|notice| notice.purpose == row.purpose);
+            StandOut {
+                notice_version: notice.map(|notice| notice.version.clone()),
+                purpose: row.purpose,
+                state: if ended {
+                    ConsentState::Expired
+                } else {
+                    row.state
+                },
+                scope: row.scope_key,
+                decided_at: row.updated_at,
+                expires_at: row.expires_at,
+            }
+        });
+    Ok(ConsentsOut {
+        items: items.collect(),
+        history: history.into_iter().map(record_out).collect(),
+    })
 }
 
 /// My consents and their history.
@@ -257,6 +288,8 @@ async fn receipt_of(
     actor: Actor<Anyone>,
     id: web::Path<ConsentRecordId>,
 ) -> Result<HttpResponse> {
-    let row = store::record_of(ctx.db.read(), actor.id, *id).await?.ok_or_else(AppError::not_found)?;
+    let row = store::record_of(ctx.db.read(), actor.id, *id)
+        .await?
+        .ok_or_else(AppError::not_found)?;
     Ok(HttpResponse::Ok().json(receipt::of(&key, &row, ctx.env.now())?))
 }

@@ -13,7 +13,10 @@ use entity::{
     ids::{AccountId, ConsentRecordId},
     values::ConsentState,
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 use serde_json::{Value, json};
 
 /// Layout of [`body`] (CR-01).
@@ -65,7 +68,13 @@ pub(super) async fn append(
 /// CR-01 … CR-25; the chain's own fields (CR-26) stand beside it.
 fn body(ctx: &Ctx, id: ConsentRecordId, now: DateTime<Utc>, sha256: &str, act: &Act<'_>) -> Value {
     let notice = act.notice;
-    let sensitive = |text: &str| if notice.sensitive { json!(text) } else { Value::Null };
+    let sensitive = |text: &str| {
+        if notice.sensitive {
+            json!(text)
+        } else {
+            Value::Null
+        }
+    };
     json!({
         "schema_version": SCHEMA_VERSION,
         "record_id": id,
@@ -144,6 +153,9 @@ fn columns_agree(row: &consent_record::Model) -> bool {
 /// Records cut off the end are found by the chain's head.
 async fn missing_tail(ctx: &Ctx, next: i64) -> Result<Option<i64>> {
     use entity::chain_head;
-    let head = chain_head::Entity::find_by_id("consent").all(ctx.db.read()).await?.pop();
+    let head = chain_head::Entity::find_by_id("consent")
+        .all(ctx.db.read())
+        .await?
+        .pop();
     Ok(head.filter(|head| head.seq >= next).map(|_| next))
 }

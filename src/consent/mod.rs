@@ -23,7 +23,7 @@ pub use gate::{Granted, Scope, holds, require};
 pub use http::routes;
 pub use notice::install_notices;
 pub use purpose::{
-    GraphAnalysis, MktSms, MktWechat, PhotoCapture, PhotoShowcase, Purpose, ReferralLink, ReferralProfiling,
-    WorkerLocation,
+    GraphAnalysis, MktSms, MktWechat, PhotoCapture, PhotoShowcase, Purpose, ReferralLink,
+    ReferralProfiling, WorkerLocation,
 };
 pub use receipt_key::ReceiptKey;

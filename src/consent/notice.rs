@@ -73,7 +73,9 @@ pub(super) struct Notice {
 impl Notice {
     /// SHA-256 of the canonical JSON: the notice's address.
     pub(super) fn sha256(&self) -> Result<String> {
-        Ok(vault::sha256_hex(serde_json::to_value(self)?.to_string().as_bytes()))
+        Ok(vault::sha256_hex(
+            serde_json::to_value(self)?.to_string().as_bytes(),
+        ))
     }
 
     pub(super) fn body(&self) -> Value {
@@ -94,7 +96,9 @@ fn parsed() -> &'static Result<Vec<Notice>, String> {
 
 /// All notices as this controller shows them.
 pub(super) fn all(controller: &Controller) -> Result<Vec<Notice>> {
-    let notices = parsed().as_ref().map_err(|error| AppError::internal(error.clone()))?;
+    let notices = parsed()
+        .as_ref()
+        .map_err(|error| AppError::internal(error.clone()))?;
     let fill = |text: &str| {
         text.replace("{controller}", &controller.name)
             .replace("{address}", &controller.address)
@@ -112,7 +116,9 @@ pub(super) fn all(controller: &Controller) -> Result<Vec<Notice>> {
 
 /// The newest notice of a purpose.
 pub(super) fn of_purpose(controller: &Controller, purpose: &str) -> Result<Option<Notice>> {
-    Ok(all(controller)?.into_iter().find(|notice| notice.purpose == purpose))
+    Ok(all(controller)?
+        .into_iter()
+        .find(|notice| notice.purpose == purpose))
 }
 
 /// Keeps every notice's exact text in the database. A text that changed without a new version is refused: what people
@@ -133,7 +139,10 @@ pub async fn install_notices(ctx: &Ctx) -> Result<()> {
         match known {
             Some(known) if known.sha256 == sha256 => {}
             Some(_) => {
-                let what = format!("告知书 {} 第 {} 版的文字变了,请提高版本号", notice.purpose, notice.version);
+                let what = format!(
+                    "告知书 {} 第 {} 版的文字变了,请提高版本号",
+                    notice.purpose, notice.version
+                );
                 return Err(AppError::new(Code::Conflict, what));
             }
             None => {
@@ -167,7 +176,12 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/notices");
         let files = std::fs::read_dir(folder).unwrap().filter_map(Result::ok);
         let mut names: Vec<String> = files
-            .filter_map(|file| file.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned))
+            .filter_map(|file| {
+                file.file_name()
+                    .to_str()?
+                    .strip_suffix(".toml")
+                    .map(str::to_owned)
+            })
             .collect();
         names.sort();
         let mut carried: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
@@ -181,13 +195,37 @@ mod tests {
         let notices = all(&controller()).unwrap();
         assert_eq!(notices.len(), FILES.len());
         for notice in notices {
-            for part in ["谁在处理", "为什么", "用到什么", "怎么用", "保存多久", "您的权利", "拒绝会怎样"] {
-                assert!(notice.text.contains(part), "{} lacks {part}", notice.purpose);
+            for part in [
+                "谁在处理",
+                "为什么",
+                "用到什么",
+                "怎么用",
+                "保存多久",
+                "您的权利",
+                "拒绝会怎样",
+            ] {
+                assert!(
+                    notice.text.contains(part),
+                    "{} lacks {part}",
+                    notice.purpose
+                );
             }
-            assert!(!notice.text.contains('{'), "{} has an unfilled place", notice.purpose);
-            assert!(notice.text.contains(&controller().phone), "{} has no contact", notice.purpose);
+            assert!(
+                !notice.text.contains('{'),
+                "{} has an unfilled place",
+                notice.purpose
+            );
+            assert!(
+                notice.text.contains(&controller().phone),
+                "{} has no contact",
+                notice.purpose
+            );
             if notice.sensitive {
-                assert!(!notice.necessity.is_empty() && !notice.effect_on_rights.is_empty(), "{}", notice.purpose);
+                assert!(
+                    !notice.necessity.is_empty() && !notice.effect_on_rights.is_empty(),
+                    "{}",
+                    notice.purpose
+                );
             }
         }
     }

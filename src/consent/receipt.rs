@@ -83,7 +83,11 @@ receipt!(
 );
 
 /// Signs a copy of the record.
-pub(super) fn of(key: &ReceiptKey, row: &consent_record::Model, now: DateTime<Utc>) -> crate::kernel::Result<ReceiptOut> {
+pub(super) fn of(
+    key: &ReceiptKey,
+    row: &consent_record::Model,
+    now: DateTime<Utc>,
+) -> crate::kernel::Result<ReceiptOut> {
     let receipt = Receipt::of(row);
     let canonical = serde_json::to_value(&receipt)?.to_string();
     Ok(ReceiptOut {

@@ -26,8 +26,14 @@ impl ReceiptKey {
             Err(_) => make(path)?,
         };
         let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(AppError::internal)?;
-        let id: String = vault::sha256_hex(pair.public_key().as_ref()).chars().take(16).collect();
-        Ok(Self { pair: Arc::new(pair), id })
+        let id: String = vault::sha256_hex(pair.public_key().as_ref())
+            .chars()
+            .take(16)
+            .collect();
+        Ok(Self {
+            pair: Arc::new(pair),
+            id,
+        })
     }
 
     /// Name of the key: the first half of its public key's hash.
@@ -47,7 +53,8 @@ impl ReceiptKey {
 }
 
 fn make(path: &Path) -> Result<Vec<u8>> {
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new()).map_err(AppError::internal)?;
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new())
+        .map_err(AppError::internal)?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(AppError::internal)?;
     }

@@ -6,8 +6,8 @@ use entity::{
     ids::{AccountId, ConsentRecordId},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::OnConflict,
 };
 
 /// The row that says where a purpose of a person stands.
@@ -23,7 +23,11 @@ pub(super) async fn find(
     purpose: &str,
     scope: &str,
 ) -> Result<Option<Grant>> {
-    Ok(consent_state::Entity::find_by_id(key(subject, purpose, scope)).one_by_key(db).await?)
+    Ok(
+        consent_state::Entity::find_by_id(key(subject, purpose, scope))
+            .one_by_key(db)
+            .await?,
+    )
 }
 
 pub(super) async fn lock(
@@ -37,7 +41,11 @@ pub(super) async fn lock(
 }
 
 /// Every scope of a purpose, locked.
-pub(super) async fn lock_all(tx: &DatabaseTransaction, subject: AccountId, purpose: &str) -> Result<Vec<Grant>> {
+pub(super) async fn lock_all(
+    tx: &DatabaseTransaction,
+    subject: AccountId,
+    purpose: &str,
+) -> Result<Vec<Grant>> {
     let rows = consent_state::Entity::find()
         .filter(consent_state::Column::SubjectId.eq(subject))
         .filter(consent_state::Column::Purpose.eq(purpose))
@@ -47,16 +55,24 @@ pub(super) async fn lock_all(tx: &DatabaseTransaction, subject: AccountId, purpo
 }
 
 pub(super) async fn save(tx: &DatabaseTransaction, row: consent_state::ActiveModel) -> Result<()> {
-    use consent_state::Column::{Acts, ExpiresAt, NoticeSha256, Purpose, RecordId, ScopeKey, State, SubjectId, UpdatedAt};
+    use consent_state::Column::{
+        Acts, ExpiresAt, NoticeSha256, Purpose, RecordId, ScopeKey, State, SubjectId, UpdatedAt,
+    };
     let again = OnConflict::columns([SubjectId, Purpose, ScopeKey])
         .update_columns([State, RecordId, Acts, NoticeSha256, ExpiresAt, UpdatedAt])
         .to_owned();
-    consent_state::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
+    consent_state::Entity::insert(row)
+        .on_conflict(again)
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 
 /// Where all purposes of a person stand.
-pub(super) async fn of_subject(db: &impl ConnectionTrait, subject: AccountId) -> Result<Vec<Grant>> {
+pub(super) async fn of_subject(
+    db: &impl ConnectionTrait,
+    subject: AccountId,
+) -> Result<Vec<Grant>> {
     let rows = consent_state::Entity::find()
         .filter(consent_state::Column::SubjectId.eq(subject))
         .order_by_asc(consent_state::Column::Purpose)
@@ -82,6 +98,7 @@ pub(super) async fn record_of(
     subject: AccountId,
     id: ConsentRecordId,
 ) -> Result<Option<consent_record::Model>> {
-    let row = consent_record::Entity::find_by_id(id).filter(consent_record::Column::SubjectId.eq(subject));
+    let row = consent_record::Entity::find_by_id(id)
+        .filter(consent_record::Column::SubjectId.eq(subject));
     Ok(row.one_by_key(db).await?)
 }

@@ -37,15 +37,28 @@ struct ChangedOut {
 #[utoipa::path(tag = "identity", request_body = ChangeIn, security(("bearer" = [])),
     responses((status = 200, body = ChangedOut), (status = 422, body = Problem)))]
 #[patch("/me")]
-async fn change_me(ctx: web::Data<Ctx>, actor: Actor<Customer>, body: Valid<ChangeIn>) -> Result<HttpResponse> {
+async fn change_me(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Customer>,
+    body: Valid<ChangeIn>,
+) -> Result<HttpResponse> {
     let name = body.value.name.trim();
     if name.is_empty() || name.chars().any(char::is_control) {
-        return Err(AppError::field("/name", "format", "称呼不能为空,也不能有控制字符"));
+        return Err(AppError::field(
+            "/name",
+            "format",
+            "称呼不能为空,也不能有控制字符",
+        ));
     }
     let tx = ctx.db.begin_write().await?;
     identity::rename(&ctx, &tx, actor.id, name).await?;
     ctx.commit(tx).await?;
     let person = identity::person(&ctx, ctx.db.read(), actor.id).await?;
-    let out = ChangedOut { id: person.id, kind: person.kind, name: person.name, phone_masked: person.phone_masked };
+    let out = ChangedOut {
+        id: person.id,
+        kind: person.kind,
+        name: person.name,
+        phone_masked: person.phone_masked,
+    };
     Ok(HttpResponse::Ok().json(out))
 }

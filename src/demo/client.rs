@@ -31,7 +31,10 @@ struct Tokens {
 impl Tokens {
     fn of(answer: &Value) -> Self {
         let text = |key: &str| answer[key].as_str().map(str::to_owned);
-        Self { access: text("access_token"), refresh: text("refresh_token") }
+        Self {
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+        }
     }
 }
 
@@ -50,19 +53,38 @@ impl Answer {
 
 impl Client {
     pub(crate) fn new(base: String) -> Result<Self> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().map_err(AppError::internal)?;
-        Ok(Self { http, base, tokens: Arc::default(), id: String::new(), keys: Arc::new(AtomicU64::new(0)) })
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(30))
+            .build()
+            .map_err(AppError::internal)?;
+        Ok(Self {
+            http,
+            base,
+            tokens: Arc::default(),
+            id: String::new(),
+            keys: Arc::new(AtomicU64::new(0)),
+        })
     }
 
     /// The same company, another person.
     pub(crate) async fn login(&self, path: &str, body: Value) -> Result<Self> {
         let answer = self.post(path, body).await?;
-        let id = answer["account"]["id"].as_str().unwrap_or_default().to_owned();
-        Ok(Self { tokens: Arc::new(Mutex::new(Tokens::of(&answer))), id, ..self.clone() })
+        let id = answer["account"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        Ok(Self {
+            tokens: Arc::new(Mutex::new(Tokens::of(&answer))),
+            id,
+            ..self.clone()
+        })
     }
 
     fn held(&self) -> Tokens {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Sends what `build` makes of a fresh request; once more with new tokens when the access token has ended.
@@ -72,10 +94,17 @@ impl Client {
         path: &str,
         build: impl Fn(RequestBuilder) -> Result<RequestBuilder>,
     ) -> Result<Answer> {
-        let key = format!("demo-{}-{}", self.id, self.keys.fetch_add(1, Ordering::Relaxed));
+        let key = format!(
+            "demo-{}-{}",
+            self.id,
+            self.keys.fetch_add(1, Ordering::Relaxed)
+        );
         let attempt = async |access: Option<String>| {
             let url = format!("{}{}", self.base, rooted(path));
-            let mut request = self.http.request(method.clone(), url).header("Idempotency-Key", &key);
+            let mut request = self
+                .http
+                .request(method.clone(), url)
+                .header("Idempotency-Key", &key);
             if let Some(access) = access {
                 request = request.bearer_auth(access);
             }
@@ -83,8 +112,12 @@ impl Client {
         };
         let held = self.held();
         let answer = attempt(held.access).await?;
-        let Some(refresh) = held.refresh.filter(|_| answer.status == 401) else { return Ok(answer) };
-        let request = self.http.post(format!("{}{}", self.base, rooted("auth/refresh")));
+        let Some(refresh) = held.refresh.filter(|_| answer.status == 401) else {
+            return Ok(answer);
+        };
+        let request = self
+            .http
+            .post(format!("{}{}", self.base, rooted("auth/refresh")));
         let renewed = Self::read(request.json(&json!({ "refresh_token": refresh }))).await?;
         if renewed.status != 200 {
             return Ok(answer);
@@ -95,10 +128,16 @@ impl Client {
     }
 
     async fn read(request: RequestBuilder) -> Result<Answer> {
-        let answer = request.send().await.map_err(|error| AppError::internal(error.without_url()))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| AppError::internal(error.without_url()))?;
         let status = answer.status().as_u16();
         let bytes = answer.bytes().await.map_err(AppError::internal)?;
-        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+        Ok(Answer {
+            status,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        })
     }
 
     fn must(path: &str, answer: Answer) -> Result<Value> {
@@ -107,7 +146,10 @@ impl Client {
         }
         let detail = answer.body["detail"].as_str().unwrap_or_default();
         let fields = answer.body["errors"].to_string();
-        Err(AppError::new(Code::Conflict, format!("{path} → {} {detail} {fields}", answer.status)))
+        Err(AppError::new(
+            Code::Conflict,
+            format!("{path} → {} {detail} {fields}", answer.status),
+        ))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
@@ -120,15 +162,24 @@ impl Client {
 
     /// A POST whose refusal is part of the story.
     pub(crate) async fn try_post(&self, path: &str, body: Value) -> Result<Answer> {
-        self.send(Method::POST, path, |request| Ok(request.json(&body))).await
+        self.send(Method::POST, path, |request| Ok(request.json(&body)))
+            .await
     }
 
     pub(crate) async fn put(&self, path: &str, body: Value) -> Result<Value> {
-        Self::must(path, self.send(Method::PUT, path, |request| Ok(request.json(&body))).await?)
+        Self::must(
+            path,
+            self.send(Method::PUT, path, |request| Ok(request.json(&body)))
+                .await?,
+        )
     }
 
     pub(crate) async fn patch(&self, path: &str, body: Value) -> Result<Value> {
-        Self::must(path, self.send(Method::PATCH, path, |request| Ok(request.json(&body))).await?)
+        Self::must(
+            path,
+            self.send(Method::PATCH, path, |request| Ok(request.json(&body)))
+                .await?,
+        )
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Result<Value> {
@@ -140,10 +191,19 @@ impl Client {
     }
 
     /// Uploads a photo for one checklist item; for none when `item` is empty.
-    pub(crate) async fn upload_for(&self, path: &str, kind: &str, item: &str, jpeg: Vec<u8>) -> Result<Value> {
+    pub(crate) async fn upload_for(
+        &self,
+        path: &str,
+        kind: &str,
+        item: &str,
+        jpeg: Vec<u8>,
+    ) -> Result<Value> {
         use reqwest::multipart::{Form, Part};
         let form = |request: RequestBuilder| {
-            let file = Part::bytes(jpeg.clone()).file_name("photo.jpg").mime_str("image/jpeg").map_err(AppError::internal)?;
+            let file = Part::bytes(jpeg.clone())
+                .file_name("photo.jpg")
+                .mime_str("image/jpeg")
+                .map_err(AppError::internal)?;
             let mut form = Form::new().text("kind", kind.to_owned());
             if !item.is_empty() {
                 form = form.text("checklist_key", item.to_owned());
@@ -167,10 +227,19 @@ impl Client {
     }
 
     /// Decides on a purpose as its newest notice words it.
-    pub(crate) async fn decide(&self, purpose: &str, decision: &str, channel: &str, scope: Value) -> Result<Value> {
+    pub(crate) async fn decide(
+        &self,
+        purpose: &str,
+        decision: &str,
+        channel: &str,
+        scope: Value,
+    ) -> Result<Value> {
         let notices = self.get("consent/notices").await?;
-        let found = notices["items"].as_array().and_then(|items| items.iter().find(|one| one["purpose"] == purpose));
-        let notice = found.ok_or_else(|| AppError::new(Code::NotFound, format!("没有用途 {purpose} 的告知书")))?;
+        let found = notices["items"]
+            .as_array()
+            .and_then(|items| items.iter().find(|one| one["purpose"] == purpose));
+        let notice = found
+            .ok_or_else(|| AppError::new(Code::NotFound, format!("没有用途 {purpose} 的告知书")))?;
         let mut body = json!({
             "purpose": purpose, "decision": decision, "channel": channel,
             "notice_version": notice["version"], "notice_sha256": notice["sha256"],
@@ -184,5 +253,9 @@ impl Client {
 
 /// Paths without a leading slash are under `/api/v1/`.
 fn rooted(path: &str) -> String {
-    if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") }
+    if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/api/v1/{path}")
+    }
 }

@@ -38,7 +38,9 @@ pub(crate) struct SampleCustomer {
 }
 
 pub(crate) fn sample() -> Result<Company> {
-    Figment::from(Toml::string(COMPANY)).extract().map_err(AppError::internal)
+    Figment::from(Toml::string(COMPANY))
+        .extract()
+        .map_err(AppError::internal)
 }
 
 /// Records the workers, unless an earlier run has.
@@ -52,7 +54,13 @@ pub(crate) async fn workers(staff: &Client, company: &Company) -> Result<usize> 
         match (answer.status, answer.code()) {
             (201, _) => made += 1,
             (409, "conflict") => {}
-            _ => return Err(AppError::internal(format!("worker: {} {}", answer.status, answer.code()))),
+            _ => {
+                return Err(AppError::internal(format!(
+                    "worker: {} {}",
+                    answer.status,
+                    answer.code()
+                )));
+            }
         }
     }
     Ok(made)
@@ -61,15 +69,26 @@ pub(crate) async fn workers(staff: &Client, company: &Company) -> Result<usize> 
 /// Gives the company a past: every customer has booked, paid, been served and rated once. Skipped when it has one.
 pub(crate) async fn history(stage: &Stage<'_>, company: &Company) -> Result<usize> {
     let known = stage.staff.get("admin/bookings?limit=100").await?;
-    if known["items"].as_array().is_some_and(|items| items.len() >= company.customers.len()) {
+    if known["items"]
+        .as_array()
+        .is_some_and(|items| items.len() >= company.customers.len())
+    {
         return Ok(0);
     }
     let daily = service(stage.anyone, "daily-cleaning").await?;
     let mut booked = Vec::new();
     for (index, customer) in company.customers.iter().enumerate() {
-        let person = stage.customer(&format!("past-{}", customer.phone), &customer.name, &customer.phone).await?;
+        let person = stage
+            .customer(
+                &format!("past-{}", customer.phone),
+                &customer.name,
+                &customer.phone,
+            )
+            .await?;
         let purpose = if index % 4 == 3 { "refused" } else { "granted" };
-        person.decide("referral_profiling", purpose, "popup", Value::Null).await?;
+        person
+            .decide("referral_profiling", purpose, "popup", Value::Null)
+            .await?;
         if let Some(visit) = visit(stage, &person, &daily, customer).await? {
             booked.push((index, person, visit));
         }
@@ -89,10 +108,15 @@ async fn visit(
     customer: &SampleCustomer,
 ) -> Result<Option<Value>> {
     let now = stage.advance("PT1S").await?;
-    let now = now["now"].as_str().and_then(|text| chrono::DateTime::parse_from_rfc3339(text).ok());
+    let now = now["now"]
+        .as_str()
+        .and_then(|text| chrono::DateTime::parse_from_rfc3339(text).ok());
     let today = business_date(now.map(|now| now.to_utc()).unwrap_or_default());
     for day in today.iter_days().skip(1).take(7) {
-        let Some(start) = super::act::slot(stage.anyone, service, &customer.area, day).await? else { continue };
+        let Some(start) = super::act::slot(stage.anyone, service, &customer.area, day).await?
+        else {
+            continue;
+        };
         let booking = book(person, service, &customer.area, &start, &customer.phone).await?;
         let total = booking["total_fen"].as_i64().unwrap_or_default();
         pay(person, &booking, total, 1).await?;
@@ -101,18 +125,40 @@ async fn visit(
     Ok(None)
 }
 
-async fn finish(stage: &Stage<'_>, company: &Company, index: usize, person: &Client, booking: &Value) -> Result<()> {
+async fn finish(
+    stage: &Stage<'_>,
+    company: &Company,
+    index: usize,
+    person: &Client,
+    booking: &Value,
+) -> Result<()> {
     stage.advance_to(&booking["start_at"]).await?;
     let assigned = booking["worker"]["name"].as_str().unwrap_or_default();
-    let worker = company.workers.iter().find(|worker| worker.name == assigned);
-    let worker = worker.ok_or_else(|| AppError::internal("a booking names nobody of the company"))?;
+    let worker = company
+        .workers
+        .iter()
+        .find(|worker| worker.name == assigned);
+    let worker =
+        worker.ok_or_else(|| AppError::internal("a booking names nobody of the company"))?;
     let device = stage.worker(&worker.phone).await?;
     serve(&device, booking).await?;
     let id = booking["id"].as_str().unwrap_or_default();
-    person.post(&format!("bookings/{id}/acceptance"), json!({ "accepted": true })).await?;
+    person
+        .post(
+            &format!("bookings/{id}/acceptance"),
+            json!({ "accepted": true }),
+        )
+        .await?;
     // Two in three are delighted, the others content: the engine should ask the first and leave the others alone.
-    let stars = if index.is_multiple_of(3) { [4, 4, 5, 4, 4] } else { [5, 5, 5, 5, 5] };
-    let review = company.reviews.get(index % company.reviews.len().max(1)).map_or("", String::as_str);
+    let stars = if index.is_multiple_of(3) {
+        [4, 4, 5, 4, 4]
+    } else {
+        [5, 5, 5, 5, 5]
+    };
+    let review = company
+        .reviews
+        .get(index % company.reviews.len().max(1))
+        .map_or("", String::as_str);
     rate(person, booking, stars, review).await?;
     Ok(())
 }

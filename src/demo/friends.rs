@@ -12,24 +12,62 @@ use serde_json::{Value, json};
 /// The chain of friends and its rewards.
 pub(crate) async fn bring(cast: &Cast<'_>, code: &str) -> Result<()> {
     let say = cast.say;
-    say.step(6, "李女士、王女士、赵先生依次而来", "Li comes, then Wang, then Zhao");
+    say.step(
+        6,
+        "李女士、王女士、赵先生依次而来",
+        "Li comes, then Wang, then Zhao",
+    );
     let (li, phone) = friend(cast, "li", "李女士").await?;
     let shown = li.get(&format!("referrals/{code}")).await?;
     say.tell(
-        &format!("李女士看到:邀请人 {},对方将看到 {}", shown["inviter_masked"], shown["what_inviter_sees"]),
-        &format!("Li sees: invited by {}, who will see {}", shown["inviter_masked"], shown["what_inviter_sees"]),
+        &format!(
+            "李女士看到:邀请人 {},对方将看到 {}",
+            shown["inviter_masked"], shown["what_inviter_sees"]
+        ),
+        &format!(
+            "Li sees: invited by {}, who will see {}",
+            shown["inviter_masked"], shown["what_inviter_sees"]
+        ),
     );
     let early = li.try_post("referrals", json!({ "code": code })).await?;
-    say.holds(early.code() == "consent_required", "没有她本人的同意,不能绑定", "Without her own consent nothing is linked");
+    say.holds(
+        early.code() == "consent_required",
+        "没有她本人的同意,不能绑定",
+        "Without her own consent nothing is linked",
+    );
     let first = redeem(&li, code).await?;
-    say.holds(first["generation"] == 1, "李女士:第 1 代,价格优惠", "Li: generation 1, a price benefit");
+    say.holds(
+        first["generation"] == 1,
+        "李女士:第 1 代,价格优惠",
+        "Li: generation 1, a price benefit",
+    );
     let order = order(cast, &li, &phone).await?;
     cast.stage.advance("P8D").await?;
     let thanked = |list: &Value| granted_thanks(list) == 1;
     let rewards = cast.mei.until("me/rewards", thanked).await?;
-    say.holds(thanked(&rewards), "退款期过后,梅女士得到一份固定的感谢券", "After the refund window Mei gets one fixed thank-you");
-    let wang = chain(cast, &li, "wang", "王女士", 2, ("清洁用品礼包", "a cleaning kit")).await?;
-    chain(cast, &wang, "zhao", "赵先生", 3, ("管家服务", "butler service")).await?;
+    say.holds(
+        thanked(&rewards),
+        "退款期过后,梅女士得到一份固定的感谢券",
+        "After the refund window Mei gets one fixed thank-you",
+    );
+    let wang = chain(
+        cast,
+        &li,
+        "wang",
+        "王女士",
+        2,
+        ("清洁用品礼包", "a cleaning kit"),
+    )
+    .await?;
+    chain(
+        cast,
+        &wang,
+        "zhao",
+        "赵先生",
+        3,
+        ("管家服务", "butler service"),
+    )
+    .await?;
     let after = cast.mei.get("me/rewards").await?;
     say.holds(
         granted_thanks(&after) == 1,
@@ -41,11 +79,18 @@ pub(crate) async fn bring(cast: &Cast<'_>, code: &str) -> Result<()> {
 
 async fn friend(cast: &Cast<'_>, who: &str, name: &str) -> Result<(Client, String)> {
     let phone = fresh_phone();
-    Ok((cast.stage.customer(&format!("{who}-{}", cast.run), name, &phone).await?, phone))
+    Ok((
+        cast.stage
+            .customer(&format!("{who}-{}", cast.run), name, &phone)
+            .await?,
+        phone,
+    ))
 }
 
 async fn redeem(friend: &Client, code: &str) -> Result<Value> {
-    friend.decide("referral_link", "granted", "popup", Value::Null).await?;
+    friend
+        .decide("referral_link", "granted", "popup", Value::Null)
+        .await?;
     friend.post("referrals", json!({ "code": code })).await
 }
 
@@ -70,7 +115,10 @@ async fn chain(
 
 fn granted_thanks(rewards: &Value) -> usize {
     let items = rewards["items"].as_array().cloned().unwrap_or_default();
-    items.iter().filter(|one| one["cause"] == "thanks" && one["status"] == "granted").count()
+    items
+        .iter()
+        .filter(|one| one["cause"] == "thanks" && one["status"] == "granted")
+        .count()
 }
 
 /// A first order, from slot to rating.
@@ -81,11 +129,21 @@ async fn order(cast: &Cast<'_>, person: &Client, phone: &str) -> Result<Value> {
     pay(person, &booking, total, 1).await?;
     cast.stage.advance_to(&start).await?;
     let name = booking["worker"]["name"].as_str().unwrap_or_default();
-    let sample = cast.company.workers.iter().find(|worker| worker.name == name);
-    let sample = sample.ok_or_else(|| AppError::internal("the worker is not of the sample company"))?;
+    let sample = cast
+        .company
+        .workers
+        .iter()
+        .find(|worker| worker.name == name);
+    let sample =
+        sample.ok_or_else(|| AppError::internal("the worker is not of the sample company"))?;
     serve(&cast.stage.worker(&sample.phone).await?, &booking).await?;
     let id = booking["id"].as_str().unwrap_or_default();
-    person.post(&format!("bookings/{id}/acceptance"), json!({ "accepted": true })).await?;
+    person
+        .post(
+            &format!("bookings/{id}/acceptance"),
+            json!({ "accepted": true }),
+        )
+        .await?;
     rate(person, &booking, [5, 5, 5, 5, 5], "").await?;
     cast.say.tell(
         &format!("李女士首单 {} 已支付、完成", yuan(total)),
@@ -96,9 +154,19 @@ async fn order(cast: &Cast<'_>, person: &Client, phone: &str) -> Result<Value> {
 
 async fn refund(cast: &Cast<'_>, order: &Value) -> Result<()> {
     let say = cast.say;
-    cast.stage.staff.post("admin/refunds", json!({ "booking_id": order["id"], "reason": "演示:全额退款" })).await?;
+    cast.stage
+        .staff
+        .post(
+            "admin/refunds",
+            json!({ "booking_id": order["id"], "reason": "演示:全额退款" }),
+        )
+        .await?;
     let taken = |list: &Value| granted_thanks(list) == 0;
     let rewards = cast.mei.until("me/rewards", taken).await?;
-    say.holds(taken(&rewards), "李女士的订单全额退款,感谢券随之收回", "Li's order is refunded in full; the thank-you is taken back");
+    say.holds(
+        taken(&rewards),
+        "李女士的订单全额退款,感谢券随之收回",
+        "Li's order is refunded in full; the thank-you is taken back",
+    );
     Ok(())
 }

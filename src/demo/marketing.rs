@@ -17,8 +17,14 @@ pub(crate) async fn console(cast: &Cast<'_>) -> Result<()> {
         );
         say.tell(&line, &line);
     }
-    let reported = funnel["items"].as_array().is_some_and(|rows| !rows.is_empty());
-    say.holds(reported, "漏斗:邀约 → 送达 → 打开 → 绑定", "The funnel: asked → sent → opened → redeemed");
+    let reported = funnel["items"]
+        .as_array()
+        .is_some_and(|rows| !rows.is_empty());
+    say.holds(
+        reported,
+        "漏斗:邀约 → 送达 → 打开 → 绑定",
+        "The funnel: asked → sent → opened → redeemed",
+    );
     why_not(cast, staff).await?;
     let graph = staff.get("admin/referral-graph?limit=500").await?;
     let nodes = graph["nodes"].as_array().map_or(0, Vec::len);
@@ -30,26 +36,45 @@ pub(crate) async fn console(cast: &Cast<'_>) -> Result<()> {
 }
 
 async fn why_not(cast: &Cast<'_>, staff: &Client) -> Result<()> {
-    let decisions = staff.get("admin/decisions?event=rating.submitted&limit=100").await?;
+    let decisions = staff
+        .get("admin/decisions?event=rating.submitted&limit=100")
+        .await?;
     let items = decisions["items"].as_array().cloned().unwrap_or_default();
     let missed = items.iter().find(|one| one["outcome"] == "not");
     let unmet = missed.and_then(|one| {
-        one["conditions"].as_array()?.iter().find(|condition| condition["outcome"] != "true" && condition["outcome"] != true)
+        one["conditions"]
+            .as_array()?
+            .iter()
+            .find(|condition| condition["outcome"] != "true" && condition["outcome"] != true)
     });
     if let Some(unmet) = unmet {
-        let line = format!("· {} {} {} ← {}", unmet["fact"], unmet["op"], unmet["want"], unmet["got"]);
+        let line = format!(
+            "· {} {} {} ← {}",
+            unmet["fact"], unmet["op"], unmet["want"], unmet["got"]
+        );
         cast.say.tell(&line, &line);
     }
-    cast.say.holds(missed.is_some(), "为什么没有邀请其他人:逐条说明", "Why not the others: told condition by condition");
+    cast.say.holds(
+        missed.is_some(),
+        "为什么没有邀请其他人:逐条说明",
+        "Why not the others: told condition by condition",
+    );
     Ok(())
 }
 
 async fn draft(cast: &Cast<'_>, staff: &Client) -> Result<()> {
     let say = cast.say;
     let sets = staff.get("admin/rulesets?limit=100").await?;
-    let live = sets["items"].as_array().and_then(|items| items.iter().find(|set| set["status"] == "live").cloned());
+    let live = sets["items"]
+        .as_array()
+        .and_then(|items| items.iter().find(|set| set["status"] == "live").cloned());
     let live = live.ok_or_else(|| AppError::internal("no rule set is live"))?;
-    let full = staff.get(&format!("admin/rulesets/{}", live["id"].as_str().unwrap_or_default())).await?;
+    let full = staff
+        .get(&format!(
+            "admin/rulesets/{}",
+            live["id"].as_str().unwrap_or_default()
+        ))
+        .await?;
     let good = full["document"].clone();
     let mut bad = good.clone();
     if let Some(rules) = bad["rules"].as_array_mut() {
@@ -59,31 +84,76 @@ async fn draft(cast: &Cast<'_>, staff: &Client) -> Result<()> {
             "then": [ { "effect": "grant", "to": "inviter", "benefit": "thanks" } ],
         }));
     }
-    let made = staff.post("admin/rulesets", json!({ "name": "夏季转介绍(演示草稿)", "document": bad })).await?;
+    let made = staff
+        .post(
+            "admin/rulesets",
+            json!({ "name": "夏季转介绍(演示草稿)", "document": bad }),
+        )
+        .await?;
     let id = made["id"].as_str().unwrap_or_default().to_owned();
-    let findings = staff.post(&format!("admin/rulesets/{id}/check"), json!({})).await?;
-    for finding in findings["findings"].as_array().into_iter().flatten().filter(|one| one["severity"] == "block") {
-        let line = format!("· {} {}({})", finding["id"], finding["message"], finding["clause"]);
+    let findings = staff
+        .post(&format!("admin/rulesets/{id}/check"), json!({}))
+        .await?;
+    for finding in findings["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|one| one["severity"] == "block")
+    {
+        let line = format!(
+            "· {} {}({})",
+            finding["id"], finding["message"], finding["clause"]
+        );
         say.tell(&line, &line);
     }
-    let refused = staff.try_post(&format!("admin/rulesets/{id}/publish"), json!({})).await?;
-    say.holds(refused.code() == "rule_rejected", "违规草稿被拦下,并引用条款", "The unlawful draft is stopped, with the clause");
-    staff.put(&format!("admin/rulesets/{id}"), json!({ "name": "夏季转介绍(演示草稿)", "document": good })).await?;
+    let refused = staff
+        .try_post(&format!("admin/rulesets/{id}/publish"), json!({}))
+        .await?;
+    say.holds(
+        refused.code() == "rule_rejected",
+        "违规草稿被拦下,并引用条款",
+        "The unlawful draft is stopped, with the clause",
+    );
+    staff
+        .put(
+            &format!("admin/rulesets/{id}"),
+            json!({ "name": "夏季转介绍(演示草稿)", "document": good }),
+        )
+        .await?;
     publish(cast, staff, &id, &live).await
 }
 
 async fn publish(cast: &Cast<'_>, staff: &Client, id: &str, live: &Value) -> Result<()> {
     let say = cast.say;
-    let window = json!({ "from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z", "against": "live" });
-    let tried = staff.post(&format!("admin/rulesets/{id}/backtest"), window).await?;
+    let window =
+        json!({ "from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z", "against": "live" });
+    let tried = staff
+        .post(&format!("admin/rulesets/{id}/backtest"), window)
+        .await?;
     say.holds(
         tried["lost"] == 0 && tried["gained"] == 0,
-        &format!("在全部历史上回测:触发 {} 次,与现行版本无差异", tried["fired"]),
-        &format!("Back-tested on the whole history: fired {} times, no difference to live", tried["fired"]),
+        &format!(
+            "在全部历史上回测:触发 {} 次,与现行版本无差异",
+            tried["fired"]
+        ),
+        &format!(
+            "Back-tested on the whole history: fired {} times, no difference to live",
+            tried["fired"]
+        ),
     );
-    let now_live = staff.post(&format!("admin/rulesets/{id}/publish"), json!({})).await?;
-    say.holds(now_live["status"] == "live", "修改后发布成功", "Mended and published");
+    let now_live = staff
+        .post(&format!("admin/rulesets/{id}/publish"), json!({}))
+        .await?;
+    say.holds(
+        now_live["status"] == "live",
+        "修改后发布成功",
+        "Mended and published",
+    );
     let back = staff.post("admin/rulesets/rollback", json!({})).await?;
-    say.holds(back["version"] == live["version"], "一次调用回滚到上一版本", "Rolled back in one call");
+    say.holds(
+        back["version"] == live["version"],
+        "一次调用回滚到上一版本",
+        "Rolled back in one call",
+    );
     Ok(())
 }

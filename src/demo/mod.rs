@@ -44,7 +44,10 @@ pub fn settings(mut settings: Settings) -> Settings {
 /// When the node cannot start; steps that fail are told, not returned.
 pub async fn run(settings: Settings, exit: bool, lang: Lang) -> Result<bool> {
     let narrator = Narrator::new(lang);
-    narrator.title("邻荐演示:从一次上门保洁到下一位客户", "Linjian demo: from one good visit to the next customer");
+    narrator.title(
+        "邻荐演示:从一次上门保洁到下一位客户",
+        "Linjian demo: from one good visit to the next customer",
+    );
     let node = app::start(settings, Half::Both).await?;
     let staff = staff(&node.ctx).await?;
     let anyone = Client::new(node.url())?;
@@ -66,7 +69,23 @@ pub(crate) struct StaffLogin {
 
 async fn staff(ctx: &crate::platform::Ctx) -> Result<StaffLogin> {
     let username = format!("demo-{}", vault::random_code(6).to_lowercase());
-    let roles = vec![StaffRole::Marketing, StaffRole::Service, StaffRole::Manager, StaffRole::Pipo];
-    let (_, password) = add_staff(ctx, NewStaff { username: username.clone(), roles, password: None }).await?;
-    Ok(StaffLogin { username, password: password.unwrap_or_default() })
+    let roles = vec![
+        StaffRole::Marketing,
+        StaffRole::Service,
+        StaffRole::Manager,
+        StaffRole::Pipo,
+    ];
+    let (_, password) = add_staff(
+        ctx,
+        NewStaff {
+            username: username.clone(),
+            roles,
+            password: None,
+        },
+    )
+    .await?;
+    Ok(StaffLogin {
+        username,
+        password: password.unwrap_or_default(),
+    })
 }

@@ -11,7 +11,10 @@ pub(crate) struct Narrator {
 
 impl Narrator {
     pub(crate) fn new(lang: Lang) -> Self {
-        Self { lang, broken: Cell::new(0) }
+        Self {
+            lang,
+            broken: Cell::new(0),
+        }
     }
 
     fn pick<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
@@ -55,17 +58,35 @@ impl Narrator {
         if held {
             self.title("每一步都成立。", "Every step held.");
         } else {
-            let (zh, en) = (format!("有 {} 处不成立。", self.broken.get()), format!("{} promises broke.", self.broken.get()));
+            let (zh, en) = (
+                format!("有 {} 处不成立。", self.broken.get()),
+                format!("{} promises broke.", self.broken.get()),
+            );
             self.title(&zh, &en);
         }
     }
 
     pub(crate) fn urls(&self, base: &str, staff: &StaffLogin) {
-        self.tell("服务仍在运行,按 Ctrl-C 结束:", "The server keeps running; Ctrl-C ends it:");
-        println!("   {base}/docs/            {}", self.pick("接口文档", "API documentation"));
-        println!("   {base}/sandbox/inbox    {}", self.pick("微信沙箱:已发送的消息", "WeChat sandbox: messages sent"));
-        println!("   {base}/metrics          {}", self.pick("运行指标", "metrics"));
+        self.tell(
+            "服务仍在运行,按 Ctrl-C 结束:",
+            "The server keeps running; Ctrl-C ends it:",
+        );
+        println!(
+            "   {base}/docs/            {}",
+            self.pick("接口文档", "API documentation")
+        );
+        println!(
+            "   {base}/sandbox/inbox    {}",
+            self.pick("微信沙箱:已发送的消息", "WeChat sandbox: messages sent")
+        );
+        println!(
+            "   {base}/metrics          {}",
+            self.pick("运行指标", "metrics")
+        );
         let login = format!("{}  {}", staff.username, staff.password);
-        println!("   {}:{login}\n", self.pick("员工登录(本次演示生成)", "staff login (made for this run)"));
+        println!(
+            "   {}:{login}\n",
+            self.pick("员工登录(本次演示生成)", "staff login (made for this run)")
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::kernel::{AppError, Code, FieldError, Result};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
-use futures_util::StreamExt;
 use aws_lc_rs::digest;
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use std::{future::Future, pin::Pin};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
@@ -27,17 +27,27 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let typed = req.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let typed = req
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
         let bytes = read(payload.take(), LIMIT);
         Box::pin(async move {
             let bytes = bytes.await?;
             if let Some(typed) = typed.filter(|typed| !typed.contains("json")) {
                 tracing::debug!(content_type = %typed, "body is not declared as JSON");
-                return Err(AppError::new(Code::UnsupportedMedia, "请求体应为 application/json"));
+                return Err(AppError::new(
+                    Code::UnsupportedMedia,
+                    "请求体应为 application/json",
+                ));
             }
             let value = parse(&bytes)?;
             check(&value)?;
-            Ok(Self { value, hash: hex::encode(digest::digest(&digest::SHA256, &bytes)) })
+            Ok(Self {
+                value,
+                hash: hex::encode(digest::digest(&digest::SHA256, &bytes)),
+            })
         })
     }
 }
@@ -58,7 +68,10 @@ async fn read(mut payload: Payload, limit: usize) -> Result<Vec<u8>> {
 }
 
 fn too_large(limit: usize) -> AppError {
-    AppError::new(Code::PayloadTooLarge, format!("请求体不得超过 {limit} 字节"))
+    AppError::new(
+        Code::PayloadTooLarge,
+        format!("请求体不得超过 {limit} 字节"),
+    )
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
@@ -67,10 +80,15 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer_of(error.path());
-        let code = if error.inner().is_data() { "type" } else { "json" };
+        let code = if error.inner().is_data() {
+            "type"
+        } else {
+            "json"
+        };
         AppError::field(pointer, code, error.inner().to_string())
     })?;
-    json.end().map_err(|error| AppError::field("", "json", error.to_string()))?;
+    json.end()
+        .map_err(|error| AppError::field("", "json", error.to_string()))?;
     Ok(value)
 }
 
@@ -105,10 +123,15 @@ fn flatten(errors: &ValidationErrors, at: &str, out: &mut Vec<FieldError>) {
     for (field, kind) in errors.errors() {
         let pointer = format!("{at}/{field}");
         match kind {
-            ValidationErrorsKind::Field(faults) => out.extend(faults.iter().map(|fault| FieldError {
-                pointer: pointer.clone(),
-                code: fault.code.to_string(),
-                detail: fault.message.as_ref().map_or_else(|| sentence(&fault.code), ToString::to_string),
+            ValidationErrorsKind::Field(faults) => out.extend(faults.iter().map(|fault| {
+                FieldError {
+                    pointer: pointer.clone(),
+                    code: fault.code.to_string(),
+                    detail: fault
+                        .message
+                        .as_ref()
+                        .map_or_else(|| sentence(&fault.code), ToString::to_string),
+                }
             })),
             ValidationErrorsKind::Struct(inner) => flatten(inner, &pointer, out),
             ValidationErrorsKind::List(items) => {

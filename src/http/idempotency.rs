@@ -8,7 +8,8 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, http::Stat
 use chrono::Duration;
 use entity::{idempotency, ids::AccountId};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect,
+    sea_query::OnConflict,
 };
 use serde::Serialize;
 use std::future::{Ready, ready};
@@ -27,13 +28,23 @@ impl FromRequest for Idem {
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = req.headers().get("idempotency-key").map(|value| value.to_str().unwrap_or_default().to_owned());
-        let well_formed = |key: &String| (1..=255).contains(&key.len()) && key.bytes().all(|b| (0x21..0x7f).contains(&b));
+        let header = req
+            .headers()
+            .get("idempotency-key")
+            .map(|value| value.to_str().unwrap_or_default().to_owned());
+        let well_formed = |key: &String| {
+            (1..=255).contains(&key.len()) && key.bytes().all(|b| (0x21..0x7f).contains(&b))
+        };
         ready(match header {
-            Some(key) if !well_formed(&key) => {
-                Err(AppError::field("/headers/idempotency-key", "format", "Idempotency-Key 应为 1 到 255 个可见 ASCII 字符"))
-            }
-            key => Ok(Self { key, route: format!("{} {}", req.method(), req.path()) }),
+            Some(key) if !well_formed(&key) => Err(AppError::field(
+                "/headers/idempotency-key",
+                "format",
+                "Idempotency-Key 应为 1 到 255 个可见 ASCII 字符",
+            )),
+            key => Ok(Self {
+                key,
+                route: format!("{} {}", req.method(), req.path()),
+            }),
         })
     }
 }
@@ -45,7 +56,12 @@ impl Idem {
             &aws_lc_rs::digest::SHA256,
             format!("{}\n{body_hash}", self.route).as_bytes(),
         ));
-        Once { owner, key: self.key, route: self.route, request_hash }
+        Once {
+            owner,
+            key: self.key,
+            route: self.route,
+            request_hash,
+        }
     }
 
     /// As [`Idem::of`], for calls that must not run without a key.
@@ -54,7 +70,10 @@ impl Idem {
     /// `idempotency_key_required`.
     pub fn required(self, owner: AccountId, body_hash: &str) -> Result<Once> {
         if self.key.is_none() {
-            return Err(AppError::new(Code::IdempotencyKeyRequired, "请在请求头中带上 Idempotency-Key(每次操作一个新值)"));
+            return Err(AppError::new(
+                Code::IdempotencyKeyRequired,
+                "请在请求头中带上 Idempotency-Key(每次操作一个新值)",
+            ));
         }
         Ok(self.of(owner, body_hash))
     }
@@ -151,11 +170,14 @@ impl Once {
             .await?;
             ctx.commit(tx).await
         };
-        done.await.or_log("an idempotency key stays locked for half a minute");
+        done.await
+            .or_log("an idempotency key stays locked for half a minute");
     }
 
     async fn claim(&self, ctx: &Ctx, tx: &DatabaseTransaction) -> Result<Claim> {
-        let Some(key) = &self.key else { return Ok(Claim::Fresh) };
+        let Some(key) = &self.key else {
+            return Ok(Claim::Fresh);
+        };
         let now = ctx.env.now();
         let row = idempotency::ActiveModel {
             account_id: Set(self.owner),
@@ -170,28 +192,53 @@ impl Once {
         // On PostgreSQL this waits for a twin's transaction; on SQLite writers queue anyway.
         let inserted = idempotency::Entity::insert(row)
             .on_conflict(
-                OnConflict::columns([idempotency::Column::AccountId, idempotency::Column::Key]).do_nothing().to_owned(),
+                OnConflict::columns([idempotency::Column::AccountId, idempotency::Column::Key])
+                    .do_nothing()
+                    .to_owned(),
             )
             .exec_without_returning(tx)
             .await?;
         if inserted == 1 {
             return Ok(Claim::Fresh);
         }
-        let first = idempotency::Entity::find_by_id((self.owner, key.clone())).lock_exclusive().all(tx).await?.pop();
-        let first = first.ok_or_else(|| AppError::new(Code::IdempotencyInProgress, "相同的请求正在处理,请稍后再试"))?;
+        let first = idempotency::Entity::find_by_id((self.owner, key.clone()))
+            .lock_exclusive()
+            .all(tx)
+            .await?
+            .pop();
+        let first = first.ok_or_else(|| {
+            AppError::new(Code::IdempotencyInProgress, "相同的请求正在处理,请稍后再试")
+        })?;
         self.judge(ctx, tx, first).await
     }
 
-    async fn judge(&self, ctx: &Ctx, tx: &DatabaseTransaction, first: idempotency::Model) -> Result<Claim> {
+    async fn judge(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        first: idempotency::Model,
+    ) -> Result<Claim> {
         if first.request_hash != self.request_hash {
-            return Err(AppError::new(Code::IdempotencyMismatch, "这个 Idempotency-Key 已用于另一个请求"));
+            return Err(AppError::new(
+                Code::IdempotencyMismatch,
+                "这个 Idempotency-Key 已用于另一个请求",
+            ));
         }
         if let (Some(status), Some(body)) = (first.status, first.response) {
-            let status = u16::try_from(status).ok().and_then(|code| StatusCode::from_u16(code).ok());
+            let status = u16::try_from(status)
+                .ok()
+                .and_then(|code| StatusCode::from_u16(code).ok());
             let mut answer = HttpResponse::build(status.unwrap_or(StatusCode::OK));
-            return Ok(Claim::Replay(answer.insert_header(("Idempotency-Replayed", "true")).json(body)));
+            return Ok(Claim::Replay(
+                answer
+                    .insert_header(("Idempotency-Replayed", "true"))
+                    .json(body),
+            ));
         }
-        if first.locked_until.is_some_and(|until| until > ctx.env.now()) {
+        if first
+            .locked_until
+            .is_some_and(|until| until > ctx.env.now())
+        {
             let busy = AppError::new(Code::IdempotencyInProgress, "相同的请求正在处理,请稍后再试");
             return Err(busy.retry_after(1));
         }
@@ -206,7 +253,12 @@ impl Once {
         Ok(Claim::TakenOver)
     }
 
-    async fn remember(&self, tx: &DatabaseTransaction, status: StatusCode, answer: &serde_json::Value) -> Result<()> {
+    async fn remember(
+        &self,
+        tx: &DatabaseTransaction,
+        status: StatusCode,
+        answer: &serde_json::Value,
+    ) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
         idempotency::ActiveModel {
             account_id: Set(self.owner),

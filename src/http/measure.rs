@@ -12,7 +12,10 @@ use std::time::Instant;
 ///
 /// # Errors
 /// Passes on the inner service's.
-pub async fn measure<B: MessageBody>(req: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+pub async fn measure<B: MessageBody>(
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
     let method = req.method().to_string();
     let route = req.match_pattern().unwrap_or_else(|| "unmatched".into());
     let start = Instant::now();
@@ -21,9 +24,14 @@ pub async fn measure<B: MessageBody>(req: ServiceRequest, next: Next<B>) -> Resu
         Ok(answer) => answer.status().as_u16(),
         Err(error) => error.as_response_error().status_code().as_u16(),
     };
-    let labels = [("method", method), ("route", route), ("status", status.to_string())];
+    let labels = [
+        ("method", method),
+        ("route", route),
+        ("status", status.to_string()),
+    ];
     metrics::counter!("linjian_http_requests_total", &labels).increment(1);
-    metrics::histogram!("linjian_http_request_seconds", &labels).record(start.elapsed().as_secs_f64());
+    metrics::histogram!("linjian_http_request_seconds", &labels)
+        .record(start.elapsed().as_secs_f64());
     answer
 }
 

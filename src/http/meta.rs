@@ -24,7 +24,11 @@ impl FromRequest for RequestMeta {
     type Future = Ready<Result<Self>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let agent = req.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let agent = req
+            .headers()
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         ready(Ok(Self {
             request_id: super::current_request_id(),
             address_masked: address_of(req).map_or_else(|| "unknown".into(), mask),
@@ -50,12 +54,24 @@ pub fn address_of(req: &HttpRequest) -> Option<IpAddr> {
     let peer = req.peer_addr()?.ip();
     let trusted = req
         .app_data::<web::Data<Settings>>()
-        .is_some_and(|settings| settings.http.trusted_proxies.iter().any(|proxy| proxy.parse() == Ok(peer)));
+        .is_some_and(|settings| {
+            settings
+                .http
+                .trusted_proxies
+                .iter()
+                .any(|proxy| proxy.parse() == Ok(peer))
+        });
     if !trusted {
         return Some(peer);
     }
-    let forwarded = req.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    forwarded.and_then(|list| list.rsplit(',').next()).and_then(|last| last.trim().parse().ok()).or(Some(peer))
+    let forwarded = req
+        .headers()
+        .get("x-forwarded-for")
+        .and_then(|value| value.to_str().ok());
+    forwarded
+        .and_then(|list| list.rsplit(',').next())
+        .and_then(|last| last.trim().parse().ok())
+        .or(Some(peer))
 }
 
 fn mask(address: IpAddr) -> String {

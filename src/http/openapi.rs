@@ -18,13 +18,22 @@ pub fn document() -> OpenApi {
              错误一律为 application/problem+json,见 docs/errors.md。",
         ))
         .contact(Some(ContactBuilder::new().name(Some("Linjian")).build()))
-        .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
+        .license(Some(
+            LicenseBuilder::new().name("MIT OR Apache-2.0").build(),
+        ))
         .build();
     let mut api = OpenApiBuilder::new().info(info).build();
-    let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
+    let bearer = SecurityScheme::Http(
+        HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build(),
+    );
     let components = api.components.get_or_insert_with(Default::default);
     components.add_security_scheme("bearer", bearer);
-    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    components
+        .schemas
+        .insert(Problem::name().into_owned(), Problem::schema());
     api
 }
 

@@ -43,10 +43,14 @@ pub fn problem_response(error: &AppError) -> HttpResponse {
             tracing::debug!(error.code = error.code.slug(), error.cause = %chain, request.id = %request_id, "request refused");
         }
     }
-    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = HttpResponse::build(status);
     answer.content_type("application/problem+json");
-    if let Some(seconds) = error.retry_after.or((error.code == Code::Unavailable).then_some(1)) {
+    if let Some(seconds) = error
+        .retry_after
+        .or((error.code == Code::Unavailable).then_some(1))
+    {
         answer.insert_header((header::RETRY_AFTER, seconds));
     }
     answer.json(Problem {
@@ -57,7 +61,11 @@ pub fn problem_response(error: &AppError) -> HttpResponse {
         code: error.code.slug().into(),
         request_id,
         errors: error.fields.clone(),
-        extra: error.extra.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        extra: error
+            .extra
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.clone()))
+            .collect(),
     })
 }
 

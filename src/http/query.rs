@@ -14,9 +14,11 @@ impl<T: DeserializeOwned> FromRequest for ValidQuery<T> {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let parsed = web::Query::<T>::from_query(req.query_string());
-        ready(parsed.map(|query| Self(query.into_inner())).map_err(|error| {
-            AppError::field("/query", "query", error.to_string())
-        }))
+        ready(
+            parsed
+                .map(|query| Self(query.into_inner()))
+                .map_err(|error| AppError::field("/query", "query", error.to_string())),
+        )
     }
 }
 

@@ -24,7 +24,9 @@ tokio::task_local! {
 
 /// The id of the request this task serves, or `-` outside one.
 pub fn current_request_id() -> String {
-    REQUEST_ID.try_with(Clone::clone).unwrap_or_else(|_| "-".into())
+    REQUEST_ID
+        .try_with(Clone::clone)
+        .unwrap_or_else(|_| "-".into())
 }
 
 /// Middleware around the whole app.
@@ -37,7 +39,9 @@ pub async fn shield<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = incoming_id(&req).unwrap_or_else(|| ctx.env.ids.next().to_string());
-    let answer = REQUEST_ID.scope(id.clone(), Box::pin(guarded(ctx, req, next))).await;
+    let answer = REQUEST_ID
+        .scope(id.clone(), Box::pin(guarded(ctx, req, next)))
+        .await;
     answer.map(|mut answer| {
         harden(answer.headers_mut(), &id);
         answer
@@ -47,7 +51,8 @@ pub async fn shield<B: MessageBody + 'static>(
 /// A caller's own id is kept when it is short and plain, so that traces join up.
 fn incoming_id(req: &ServiceRequest) -> Option<String> {
     let id = req.headers().get("x-request-id")?.to_str().ok()?;
-    let plain = (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let plain =
+        (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     plain.then(|| id.to_owned())
 }
 
@@ -56,16 +61,26 @@ async fn guarded<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let address = address_of(req.request()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+    let address =
+        address_of(req.request()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
     if let Err(refusal) = ctx.limits.check(Limit::Address, &address) {
         return Ok(req.into_response(problem_response(&refusal)));
     }
-    let limit = ctx.config.http.request_timeout.get().to_std().unwrap_or(std::time::Duration::from_secs(30));
+    let limit = ctx
+        .config
+        .http
+        .request_timeout
+        .get()
+        .to_std()
+        .unwrap_or(std::time::Duration::from_secs(30));
     match tokio::time::timeout(limit, next.call(req)).await {
         Ok(Ok(answer)) => Ok(settle(answer)),
         // The request is gone with the call, so these two are rendered here, while its id is known.
         Ok(Err(error)) => Err(rendered(render(&error))),
-        Err(_) => Err(rendered(problem_response(&AppError::new(Code::Timeout, "处理超时,请稍后再试")))),
+        Err(_) => Err(rendered(problem_response(&AppError::new(
+            Code::Timeout,
+            "处理超时,请稍后再试",
+        )))),
     }
 }
 
@@ -95,10 +110,16 @@ fn settle<B: MessageBody + 'static>(answer: ServiceResponse<B>) -> ServiceRespon
 fn from_status(status: StatusCode) -> AppError {
     match status {
         StatusCode::NOT_FOUND => AppError::not_found(),
-        StatusCode::METHOD_NOT_ALLOWED => AppError::new(Code::MethodNotAllowed, "这个地址不支持这种请求方法"),
-        StatusCode::PAYLOAD_TOO_LARGE => AppError::new(Code::PayloadTooLarge, "内容超过了允许的大小"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            AppError::new(Code::MethodNotAllowed, "这个地址不支持这种请求方法")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            AppError::new(Code::PayloadTooLarge, "内容超过了允许的大小")
+        }
         StatusCode::REQUEST_TIMEOUT => AppError::new(Code::Timeout, "请求没有在时限内到达"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => AppError::new(Code::UnsupportedMedia, "不支持这种内容类型"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            AppError::new(Code::UnsupportedMedia, "不支持这种内容类型")
+        }
         status if status.is_client_error() => AppError::new(Code::Validation, "请求的格式有误"),
         _ => AppError::internal("the framework answered an error of its own"),
     }

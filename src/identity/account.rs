@@ -9,7 +9,10 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use entity::{account, ids::AccountId, values::AccountKind};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, QueryOrder,
+};
 
 /// A person as other rooms may know him.
 pub struct Person {
@@ -29,9 +32,20 @@ pub struct Person {
 ///
 /// # Errors
 /// `not_found`, or `internal` when a column does not open.
-pub async fn person(ctx: &Ctx, db: &(impl ConnectionTrait + Sync), id: AccountId) -> Result<Person> {
-    let row = account::Entity::find_by_id(id).one_by_key(db).await?.ok_or_else(AppError::not_found)?;
-    let phone = row.phone.as_ref().map(|phone| unseal(&ctx.vault, Column::AccountPhone, id, phone)).transpose()?;
+pub async fn person(
+    ctx: &Ctx,
+    db: &(impl ConnectionTrait + Sync),
+    id: AccountId,
+) -> Result<Person> {
+    let row = account::Entity::find_by_id(id)
+        .one_by_key(db)
+        .await?
+        .ok_or_else(AppError::not_found)?;
+    let phone = row
+        .phone
+        .as_ref()
+        .map(|phone| unseal(&ctx.vault, Column::AccountPhone, id, phone))
+        .transpose()?;
     Ok(Person {
         id,
         kind: row.kind,
@@ -66,7 +80,13 @@ pub(super) async fn create(
 /// A database fault.
 pub async fn rename(ctx: &Ctx, tx: &DatabaseTransaction, id: AccountId, name: &str) -> Result<()> {
     let name = seal(&ctx.vault, Column::AccountName, id, name)?;
-    account::ActiveModel { id: Set(id), name: Set(name), ..Default::default() }.update(tx).await?;
+    account::ActiveModel {
+        id: Set(id),
+        name: Set(name),
+        ..Default::default()
+    }
+    .update(tx)
+    .await?;
     Ok(())
 }
 
@@ -74,7 +94,12 @@ pub async fn rename(ctx: &Ctx, tx: &DatabaseTransaction, id: AccountId, name: &s
 ///
 /// # Errors
 /// A database fault.
-pub async fn bind_phone(ctx: &Ctx, tx: &DatabaseTransaction, id: AccountId, phone: &str) -> Result<()> {
+pub async fn bind_phone(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: AccountId,
+    phone: &str,
+) -> Result<()> {
     account::ActiveModel {
         id: Set(id),
         phone: Set(Some(seal(&ctx.vault, Column::AccountPhone, id, phone)?)),
@@ -90,8 +115,19 @@ pub async fn bind_phone(ctx: &Ctx, tx: &DatabaseTransaction, id: AccountId, phon
 ///
 /// # Errors
 /// A database fault.
-pub async fn become_worker(ctx: &Ctx, tx: &DatabaseTransaction, id: AccountId, name: &str) -> Result<()> {
-    account::ActiveModel { id: Set(id), kind: Set(AccountKind::Worker), ..Default::default() }.update(tx).await?;
+pub async fn become_worker(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: AccountId,
+    name: &str,
+) -> Result<()> {
+    account::ActiveModel {
+        id: Set(id),
+        kind: Set(AccountKind::Worker),
+        ..Default::default()
+    }
+    .update(tx)
+    .await?;
     rename(ctx, tx, id, name).await
 }
 
@@ -99,7 +135,11 @@ pub async fn become_worker(ctx: &Ctx, tx: &DatabaseTransaction, id: AccountId, n
 ///
 /// # Errors
 /// A database fault.
-pub async fn find_by_phone(ctx: &Ctx, db: &impl ConnectionTrait, phone: &str) -> Result<Vec<AccountId>> {
+pub async fn find_by_phone(
+    ctx: &Ctx,
+    db: &impl ConnectionTrait,
+    phone: &str,
+) -> Result<Vec<AccountId>> {
     let rows = account::Entity::find()
         .filter(account::Column::PhoneIndex.eq(phone_index(&ctx.vault, phone)))
         .order_by_asc(account::Column::Id)

@@ -90,21 +90,35 @@ pub(super) async fn know(ctx: &Ctx, key: &TokenKey, token: Option<String>) -> Re
     let now = ctx.env.now();
     let (id, session) = key.read(&token, now)?;
     let db = ctx.db.read();
-    let session = session::Entity::find_by_id(session).one_by_key(db).await?.ok_or_else(refused)?;
+    let session = session::Entity::find_by_id(session)
+        .one_by_key(db)
+        .await?
+        .ok_or_else(refused)?;
     if session.account_id != id || session.revoked_at.is_some() || session.expires_at <= now {
         return Err(refused());
     }
-    let account = account::Entity::find_by_id(id).one_by_key(db).await?.ok_or_else(refused)?;
+    let account = account::Entity::find_by_id(id)
+        .one_by_key(db)
+        .await?
+        .ok_or_else(refused)?;
     if account.disabled_at.is_some() {
         return Err(refused());
     }
     let roles = if account.kind == AccountKind::Staff {
-        let row = staff::Entity::find_by_id(id).one_by_key(db).await?.ok_or_else(refused)?;
+        let row = staff::Entity::find_by_id(id)
+            .one_by_key(db)
+            .await?
+            .ok_or_else(refused)?;
         serde_json::from_value(row.roles)?
     } else {
         Vec::new()
     };
-    Ok(Known { id, session: session.id, kind: account.kind, roles })
+    Ok(Known {
+        id,
+        session: session.id,
+        kind: account.kind,
+        roles,
+    })
 }
 
 impl<R: Role> FromRequest for Actor<R> {
@@ -124,7 +138,13 @@ impl<R: Role> FromRequest for Actor<R> {
             if !R::admits(known.kind, &known.roles) {
                 return Err(AppError::new(Code::Forbidden, "您的身份不能进行这个操作"));
             }
-            Ok(Self { id: known.id, session: known.session, kind: known.kind, roles: known.roles, role: PhantomData })
+            Ok(Self {
+                id: known.id,
+                session: known.session,
+                kind: known.kind,
+                roles: known.roles,
+                role: PhantomData,
+            })
         })
     }
 }

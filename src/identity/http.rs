@@ -87,7 +87,10 @@ struct LogoutIn {
 
 /// Registers the calls.
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(wechat).service(staff_login).service(refresh).service(logout);
+    cfg.service(wechat)
+        .service(staff_login)
+        .service(refresh)
+        .service(logout);
 }
 
 fn from(req: &HttpRequest) -> String {
@@ -109,8 +112,17 @@ async fn wechat(
     let tokens = session::open(&ctx, &key, &tx, login.account).await?;
     let person = person(&ctx, &tx, login.account).await?;
     ctx.commit(tx).await?;
-    let account = AccountOut { id: person.id, kind: person.kind, name: Some(person.name), roles: None };
-    Ok(HttpResponse::Ok().json(LoginOut { tokens, account, is_new: Some(login.is_new) }))
+    let account = AccountOut {
+        id: person.id,
+        kind: person.kind,
+        name: Some(person.name),
+        roles: None,
+    };
+    Ok(HttpResponse::Ok().json(LoginOut {
+        tokens,
+        account,
+        is_new: Some(login.is_new),
+    }))
 }
 
 /// Log in as staff.
@@ -123,25 +135,47 @@ async fn staff_login(
     req: HttpRequest,
     body: Valid<StaffIn>,
 ) -> Result<HttpResponse> {
-    let StaffIn { username, password, totp } = body.value;
+    let StaffIn {
+        username,
+        password,
+        totp,
+    } = body.value;
     // By name and address together: a stranger's guesses do not lock the owner out (SEC-01).
-    ctx.limits.check(Limit::StaffLogin, &format!("{username} {}", from(&req)))?;
+    ctx.limits
+        .check(Limit::StaffLogin, &format!("{username} {}", from(&req)))?;
     if totp.is_some() {
-        return Err(AppError::field("/totp", "not_enrolled", "这个账号没有登记动态口令"));
+        return Err(AppError::field(
+            "/totp",
+            "not_enrolled",
+            "这个账号没有登记动态口令",
+        ));
     }
     let (id, roles) = staff::check(&ctx, &username, password).await?;
     let tx = ctx.db.begin_write().await?;
     let tokens = session::open(&ctx, &key, &tx, id).await?;
     ctx.commit(tx).await?;
-    let account = AccountOut { id, kind: AccountKind::Staff, name: Some(username), roles: Some(roles) };
-    Ok(HttpResponse::Ok().json(LoginOut { tokens, account, is_new: None }))
+    let account = AccountOut {
+        id,
+        kind: AccountKind::Staff,
+        name: Some(username),
+        roles: Some(roles),
+    };
+    Ok(HttpResponse::Ok().json(LoginOut {
+        tokens,
+        account,
+        is_new: None,
+    }))
 }
 
 /// Exchange a refresh token for fresh tokens.
 #[utoipa::path(tag = "identity", request_body = RefreshIn,
     responses((status = 200, body = Tokens), (status = 401, body = Problem)))]
 #[post("/auth/refresh")]
-async fn refresh(ctx: web::Data<Ctx>, key: web::Data<TokenKey>, body: Valid<RefreshIn>) -> Result<HttpResponse> {
+async fn refresh(
+    ctx: web::Data<Ctx>,
+    key: web::Data<TokenKey>,
+    body: Valid<RefreshIn>,
+) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(session::refresh(&ctx, &key, &body.value.refresh_token).await?))
 }
 

@@ -27,9 +27,14 @@ pub struct NewStaff {
 /// # Errors
 /// `validation` for a weak password or no role, `conflict` when the username exists.
 pub async fn add_staff(ctx: &Ctx, new: NewStaff) -> Result<(AccountId, Option<String>)> {
-    let named = (2..=64).contains(&new.username.chars().count()) && !new.username.contains(char::is_whitespace);
+    let named = (2..=64).contains(&new.username.chars().count())
+        && !new.username.contains(char::is_whitespace);
     if !named {
-        return Err(AppError::field("/username", "length", "用户名应为 2 到 64 个字符,不含空白"));
+        return Err(AppError::field(
+            "/username",
+            "length",
+            "用户名应为 2 到 64 个字符,不含空白",
+        ));
     }
     if new.roles.is_empty() {
         return Err(AppError::field("/roles", "length", "至少需要一个角色"));
@@ -41,7 +46,10 @@ pub async fn add_staff(ctx: &Ctx, new: NewStaff) -> Result<(AccountId, Option<St
     }
     let hash = password::hash(&secret)?;
     let tx = ctx.db.begin_write().await?;
-    let taken = staff::Entity::find().filter(staff::Column::Username.eq(&new.username)).one_by_key(&tx).await?;
+    let taken = staff::Entity::find()
+        .filter(staff::Column::Username.eq(&new.username))
+        .one_by_key(&tx)
+        .await?;
     if taken.is_some() {
         return Err(AppError::new(Code::Conflict, "这个用户名已经存在"));
     }
@@ -60,8 +68,15 @@ pub async fn add_staff(ctx: &Ctx, new: NewStaff) -> Result<(AccountId, Option<St
 }
 
 /// Checks a login; one answer for a wrong name and a wrong password.
-pub(super) async fn check(ctx: &Ctx, username: &str, secret: String) -> Result<(AccountId, Vec<StaffRole>)> {
-    let row = staff::Entity::find().filter(staff::Column::Username.eq(username)).one_by_key(ctx.db.read()).await?;
+pub(super) async fn check(
+    ctx: &Ctx,
+    username: &str,
+    secret: String,
+) -> Result<(AccountId, Vec<StaffRole>)> {
+    let row = staff::Entity::find()
+        .filter(staff::Column::Username.eq(username))
+        .one_by_key(ctx.db.read())
+        .await?;
     let stored = row.as_ref().map(|row| row.password_hash.clone());
     let fits = password::fits(stored, secret).await?;
     match row {

@@ -20,7 +20,10 @@ use entity::{ids::AccountId, values::AccountKind};
 ///
 /// # Errors
 /// The audit log's fault, or the inner service's.
-pub async fn audit_staff<B: MessageBody>(req: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+pub async fn audit_staff<B: MessageBody>(
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
     let ctx = req.app_data::<web::Data<Ctx>>().cloned();
     let key = req.app_data::<web::Data<TokenKey>>().cloned();
     let token = super::actor::bearer(req.request());
@@ -34,14 +37,30 @@ pub async fn audit_staff<B: MessageBody>(req: ServiceRequest, next: Next<B>) -> 
     if let (Some(ctx), Some(key)) = (ctx, key)
         && let Ok(known) = know(&ctx, &key, token).await
     {
-        write(&ctx, known.id, known.kind, format!("{method} {path}"), status).await?;
+        write(
+            &ctx,
+            known.id,
+            known.kind,
+            format!("{method} {path}"),
+            status,
+        )
+        .await?;
     }
     answer
 }
 
-async fn write(ctx: &Ctx, actor: AccountId, kind: AccountKind, action: String, status: u16) -> Result<()> {
+async fn write(
+    ctx: &Ctx,
+    actor: AccountId,
+    kind: AccountKind,
+    action: String,
+    status: u16,
+) -> Result<()> {
     let tx = ctx.db.begin_write().await?;
-    let object = action.split_once("/admin/").map_or("", |(_, rest)| rest).to_owned();
+    let object = action
+        .split_once("/admin/")
+        .map_or("", |(_, rest)| rest)
+        .to_owned();
     let entry = Entry {
         actor: Some(actor),
         actor_kind: kind.word(),

@@ -29,7 +29,10 @@ struct Claims {
 impl TokenKey {
     /// A key from the secret of the settings.
     pub fn new(secret: &[u8]) -> Self {
-        Self { sign: EncodingKey::from_secret(secret), verify: DecodingKey::from_secret(secret) }
+        Self {
+            sign: EncodingKey::from_secret(secret),
+            verify: DecodingKey::from_secret(secret),
+        }
     }
 
     pub(super) fn issue(
@@ -47,7 +50,8 @@ impl TokenKey {
             iat: now.timestamp(),
             exp: now.timestamp().saturating_add(ttl.num_seconds()),
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign).map_err(AppError::internal)
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign)
+            .map_err(AppError::internal)
     }
 
     pub(super) fn read(&self, token: &str, now: DateTime<Utc>) -> Result<(AccountId, SessionId)> {
@@ -58,7 +62,9 @@ impl TokenKey {
         rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // The library would ask the machine's clock; ours may be the sandbox's.
         rules.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.verify, &rules).map_err(|_| refused())?.claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.verify, &rules)
+            .map_err(|_| refused())?
+            .claims;
         if claims.exp <= now.timestamp() {
             return Err(refused());
         }
@@ -76,7 +82,13 @@ mod tests {
     }
 
     fn token(key: &TokenKey) -> String {
-        key.issue(AccountId(Uuid::nil()), SessionId(Uuid::nil()), at(1000), Duration::minutes(15)).unwrap()
+        key.issue(
+            AccountId(Uuid::nil()),
+            SessionId(Uuid::nil()),
+            at(1000),
+            Duration::minutes(15),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -90,7 +102,10 @@ mod tests {
     #[test]
     fn a_foreign_or_unsigned_token_is_refused() {
         let key = TokenKey::new(&[7; 32]);
-        assert!(key.read(&token(&TokenKey::new(&[8; 32])), at(1001)).is_err());
+        assert!(
+            key.read(&token(&TokenKey::new(&[8; 32])), at(1001))
+                .is_err()
+        );
         let body = token(&key).split('.').nth(1).unwrap().to_owned();
         // {"alg":"none","typ":"JWT"}
         let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{body}.");

@@ -2,7 +2,7 @@
 
 use super::{account, events::Registered};
 use crate::{
-    kernel::{Result},
+    kernel::Result,
     outbox,
     platform::{
         Ctx, OneByKey,
@@ -15,7 +15,10 @@ use entity::{
     values::AccountKind,
     wechat_identity,
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter,
+};
 
 /// A login's outcome.
 pub(super) struct LoggedIn {
@@ -24,7 +27,10 @@ pub(super) struct LoggedIn {
 }
 
 /// Exchanges the code and finds or makes the account.
-pub(super) async fn login(ctx: &Ctx, code: &str) -> Result<(sea_orm::DatabaseTransaction, LoggedIn)> {
+pub(super) async fn login(
+    ctx: &Ctx,
+    code: &str,
+) -> Result<(sea_orm::DatabaseTransaction, LoggedIn)> {
     let session = ctx.wechat.code2session(code).await?;
     let tx = ctx.db.begin_write().await?;
     let appid = ctx.wechat.appid().to_owned();
@@ -37,13 +43,24 @@ pub(super) async fn login(ctx: &Ctx, code: &str) -> Result<(sea_orm::DatabaseTra
     if let Some(known) = known {
         wechat_identity::ActiveModel {
             id: Set(known.id),
-            session_key: Set(seal(&ctx.vault, Column::SessionKey, known.id, &session.session_key)?),
+            session_key: Set(seal(
+                &ctx.vault,
+                Column::SessionKey,
+                known.id,
+                &session.session_key,
+            )?),
             seen_at: Set(now),
             ..Default::default()
         }
         .update(&tx)
         .await?;
-        return Ok((tx, LoggedIn { account: known.account_id, is_new: false }));
+        return Ok((
+            tx,
+            LoggedIn {
+                account: known.account_id,
+                is_new: false,
+            },
+        ));
     }
     let account = register(ctx, &tx).await?;
     let id: WechatIdentityId = ctx.env.id();
@@ -52,18 +69,36 @@ pub(super) async fn login(ctx: &Ctx, code: &str) -> Result<(sea_orm::DatabaseTra
         appid: Set(appid),
         openid: Set(session.openid),
         account_id: Set(account.id),
-        session_key: Set(seal(&ctx.vault, Column::SessionKey, id, &session.session_key)?),
+        session_key: Set(seal(
+            &ctx.vault,
+            Column::SessionKey,
+            id,
+            &session.session_key,
+        )?),
         seen_at: Set(now),
         created_at: Set(now),
     }
     .insert(&tx)
     .await?;
-    Ok((tx, LoggedIn { account: account.id, is_new: true }))
+    Ok((
+        tx,
+        LoggedIn {
+            account: account.id,
+            is_new: true,
+        },
+    ))
 }
 
 async fn register(ctx: &Ctx, tx: &DatabaseTransaction) -> Result<Account> {
     let account = account::create(ctx, tx, AccountKind::Customer, "微信用户").await?;
-    outbox::append(tx, &ctx.env, &Registered { account_id: account.id }).await?;
+    outbox::append(
+        tx,
+        &ctx.env,
+        &Registered {
+            account_id: account.id,
+        },
+    )
+    .await?;
     Ok(account)
 }
 
@@ -71,7 +106,11 @@ async fn register(ctx: &Ctx, tx: &DatabaseTransaction) -> Result<Account> {
 ///
 /// # Errors
 /// A database fault.
-pub async fn openid_of(ctx: &Ctx, db: &(impl ConnectionTrait + Sync), account: AccountId) -> Result<Option<String>> {
+pub async fn openid_of(
+    ctx: &Ctx,
+    db: &(impl ConnectionTrait + Sync),
+    account: AccountId,
+) -> Result<Option<String>> {
     let row = wechat_identity::Entity::find()
         .filter(wechat_identity::Column::AccountId.eq(account))
         .filter(wechat_identity::Column::Appid.eq(ctx.wechat.appid()))

@@ -17,7 +17,10 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one home of the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one home of the machine's clock"
+    )]
     fn now(&self) -> DateTime<Utc> {
         let now = Utc::now();
         now.duration_trunc(Duration::microseconds(1)).unwrap_or(now)
@@ -34,7 +37,10 @@ pub struct ShiftClock {
 impl ShiftClock {
     /// A clock that starts in step with `base`.
     pub fn over(base: Arc<dyn Clock>) -> Self {
-        Self { base, offset_ms: Arc::default() }
+        Self {
+            base,
+            offset_ms: Arc::default(),
+        }
     }
 
     /// Sets the whole offset (milliseconds), as read from the deployment's row.
@@ -49,7 +55,8 @@ impl ShiftClock {
 
     /// Moves forward by `by`.
     pub fn advance(&self, by: Duration) {
-        self.offset_ms.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+        self.offset_ms
+            .fetch_add(by.num_milliseconds(), Ordering::SeqCst);
     }
 }
 
@@ -63,6 +70,7 @@ impl ShiftClock {
 impl Clock for ShiftClock {
     fn now(&self) -> DateTime<Utc> {
         let base = self.base.now();
-        base.checked_add_signed(Duration::milliseconds(self.offset_ms())).unwrap_or(base)
+        base.checked_add_signed(Duration::milliseconds(self.offset_ms()))
+            .unwrap_or(base)
     }
 }

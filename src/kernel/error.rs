@@ -41,7 +41,14 @@ pub struct AppError {
 impl AppError {
     /// An error of `code` with a sentence for people.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new(), extra: Vec::new(), retry_after: None, source: None }
+        Self {
+            code,
+            detail: detail.into(),
+            fields: Vec::new(),
+            extra: Vec::new(),
+            retry_after: None,
+            source: None,
+        }
     }
 
     /// 404, for what does not exist or is not the caller's.
@@ -55,8 +62,16 @@ impl AppError {
     }
 
     /// 422 about one field; `pointer` is a JSON pointer.
-    pub fn field(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::fields(vec![FieldError { pointer: pointer.into(), code: code.into(), detail: detail.into() }])
+    pub fn field(
+        pointer: impl Into<String>,
+        code: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self::fields(vec![FieldError {
+            pointer: pointer.into(),
+            code: code.into(),
+            detail: detail.into(),
+        }])
     }
 
     /// 422 about several fields at once.
@@ -68,7 +83,8 @@ impl AppError {
 
     /// 403, a recorded consent for `purpose` is missing (PIPL-13, PIPL-29).
     pub fn consent_required(purpose: &'static str) -> Self {
-        Self::new(Code::ConsentRequired, "这一步需要您对该用途的单独同意").with("purpose", purpose.into())
+        Self::new(Code::ConsentRequired, "这一步需要您对该用途的单独同意")
+            .with("purpose", purpose.into())
     }
 
     /// 500 with its cause, which only the log will see.
@@ -107,7 +123,9 @@ impl From<sea_orm::DbErr> for AppError {
             }
             _ => match &error {
                 sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_) => {
-                    Self::new(Code::Unavailable, "数据库暂时不可用").retry_after(1).because(error)
+                    Self::new(Code::Unavailable, "数据库暂时不可用")
+                        .retry_after(1)
+                        .because(error)
                 }
                 _ => Self::internal(error),
             },
@@ -129,6 +147,7 @@ pub trait OrLog<T> {
 
 impl<T, E: std::fmt::Display> OrLog<T> for std::result::Result<T, E> {
     fn or_log(self, what: &'static str) -> Option<T> {
-        self.map_err(|error| tracing::warn!(error = %error, "lost: {what}")).ok()
+        self.map_err(|error| tracing::warn!(error = %error, "lost: {what}"))
+            .ok()
     }
 }

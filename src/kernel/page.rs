@@ -26,11 +26,17 @@ impl Cursor {
     pub fn parse(limit: Option<u64>, cursor: Option<&str>) -> Result<Self> {
         let limit = limit.unwrap_or(20);
         if !(1..=100).contains(&limit) {
-            return Err(AppError::field("/query/limit", "range", "limit 须在 1 到 100 之间"));
+            return Err(AppError::field(
+                "/query/limit",
+                "range",
+                "limit 须在 1 到 100 之间",
+            ));
         }
         let before = cursor
             .map(|text| {
-                Uuid::try_parse(text).map_err(|_| AppError::field("/query/cursor", "cursor", "cursor 不是上一页给出的值"))
+                Uuid::try_parse(text).map_err(|_| {
+                    AppError::field("/query/cursor", "cursor", "cursor 不是上一页给出的值")
+                })
             })
             .transpose()?;
         Ok(Self { before, limit })
@@ -42,10 +48,23 @@ impl Cursor {
     }
 
     /// Cuts fetched rows (at most [`Cursor::fetch`]) into a page.
-    pub fn page<T, O>(self, rows: Vec<T>, id: impl Fn(&T) -> Uuid, out: impl FnMut(T) -> O) -> Page<O> {
+    pub fn page<T, O>(
+        self,
+        rows: Vec<T>,
+        id: impl Fn(&T) -> Uuid,
+        out: impl FnMut(T) -> O,
+    ) -> Page<O> {
         let limit = usize::try_from(self.limit).unwrap_or(100);
         let more = rows.len() > limit;
-        let next_cursor = if more { rows.get(limit.saturating_sub(1)).map(|row| id(row).to_string()) } else { None };
-        Page { items: rows.into_iter().take(limit).map(out).collect(), next_cursor }
+        let next_cursor = if more {
+            rows.get(limit.saturating_sub(1))
+                .map(|row| id(row).to_string())
+        } else {
+            None
+        };
+        Page {
+            items: rows.into_iter().take(limit).map(out).collect(),
+            next_cursor,
+        }
     }
 }

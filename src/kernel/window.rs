@@ -52,7 +52,9 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("“{text}”不是 ISO 8601 时长(如 P7D、PT2H,从天到秒)");
-        let parsed = text.parse::<iso8601_duration::Duration>().map_err(|_| wrong())?;
+        let parsed = text
+            .parse::<iso8601_duration::Duration>()
+            .map_err(|_| wrong())?;
         if parsed.year != 0.0 || parsed.month != 0.0 {
             return Err(wrong());
         }
@@ -67,7 +69,11 @@ impl FromStr for Span {
 impl std::fmt::Display for Span {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let seconds = self.0.num_seconds();
-        if seconds % 86_400 == 0 { write!(f, "P{}D", seconds / 86_400) } else { write!(f, "PT{seconds}S") }
+        if seconds % 86_400 == 0 {
+            write!(f, "P{}D", seconds / 86_400)
+        } else {
+            write!(f, "PT{seconds}S")
+        }
     }
 }
 
@@ -91,7 +97,10 @@ mod tests {
     #[test]
     fn spans_read_days_to_seconds_and_refuse_months() {
         assert_eq!("P7D".parse::<Span>().map(Span::get), Ok(Duration::days(7)));
-        assert_eq!("P1DT2H".parse::<Span>().map(Span::get), Ok(Duration::hours(26)));
+        assert_eq!(
+            "P1DT2H".parse::<Span>().map(Span::get),
+            Ok(Duration::hours(26))
+        );
         for bad in ["P1M", "P1Y", "-P1D", "P0D", "1h", "", "P99999D"] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }
@@ -101,7 +110,10 @@ mod tests {
     fn a_business_day_starts_at_four_in_the_afternoon_utc() {
         let (start, end) = day_bounds(NaiveDate::from_ymd_opt(2026, 3, 1).unwrap());
         assert_eq!(start.to_rfc3339(), "2026-02-28T16:00:00+00:00");
-        assert_eq!(business_date(end), NaiveDate::from_ymd_opt(2026, 3, 2).unwrap());
+        assert_eq!(
+            business_date(end),
+            NaiveDate::from_ymd_opt(2026, 3, 2).unwrap()
+        );
         assert_eq!(business_minute(start), 0);
     }
 }

@@ -34,20 +34,37 @@ async fn subscribe(
     sandbox: web::Data<Sandbox>,
     body: Valid<SubscribeIn>,
 ) -> Result<HttpResponse> {
-    let SubscribeIn { openid, account, template } = body.value;
+    let SubscribeIn {
+        openid,
+        account,
+        template,
+    } = body.value;
     let db = ctx.db.read();
     let (account, openid) = match (account, openid) {
-        (Some(account), None) => {
-            (account, identity::openid_of(&ctx, db, account).await?.ok_or_else(AppError::not_found)?)
+        (Some(account), None) => (
+            account,
+            identity::openid_of(&ctx, db, account)
+                .await?
+                .ok_or_else(AppError::not_found)?,
+        ),
+        (None, Some(openid)) => (
+            identity::account_of_openid(&ctx, db, &openid)
+                .await?
+                .ok_or_else(AppError::not_found)?,
+            openid,
+        ),
+        _ => {
+            return Err(AppError::field(
+                "/openid",
+                "required",
+                "请给出 openid 或 account 其中之一",
+            ));
         }
-        (None, Some(openid)) => {
-            (identity::account_of_openid(&ctx, db, &openid).await?.ok_or_else(AppError::not_found)?, openid)
-        }
-        _ => return Err(AppError::field("/openid", "required", "请给出 openid 或 account 其中之一")),
     };
     sandbox.grant(&openid, &template).await?;
     let tx = ctx.db.begin_write().await?;
     store::tick(&ctx, &tx, account, &template).await?;
     ctx.commit(tx).await?;
-    Ok(HttpResponse::Ok().json(json!({ "account": account, "template": template, "granted": true })))
+    Ok(HttpResponse::Ok()
+        .json(json!({ "account": account, "template": template, "granted": true })))
 }

@@ -59,23 +59,49 @@ pub async fn claim(
     occasion: Uuid,
 ) -> Result<Option<Notice>> {
     let account = proof.subject();
-    let Some(template) = template(ctx) else { return Ok(None) };
-    let Some(openid) = identity::openid_of(ctx, tx, account).await? else { return Ok(None) };
-    let Some(id) = store::take(ctx, tx, account, template, occasion).await? else { return Ok(None) };
+    let Some(template) = template(ctx) else {
+        return Ok(None);
+    };
+    let Some(openid) = identity::openid_of(ctx, tx, account).await? else {
+        return Ok(None);
+    };
+    let Some(id) = store::take(ctx, tx, account, template, occasion).await? else {
+        return Ok(None);
+    };
     if !store::use_tick(ctx, tx, account, template).await? {
         store::forget(tx, id).await?;
         return Ok(None);
     }
-    Ok(Some(Notice { id, account, openid, template: template.to_owned() }))
+    Ok(Some(Notice {
+        id,
+        account,
+        openid,
+        template: template.to_owned(),
+    }))
 }
 
 /// Second step, outside any transaction. A busy WeChat gives tick and occasion back, so that the event's retry sends it.
 ///
 /// # Errors
 /// `unavailable`: nothing was sent, try again later.
-pub async fn deliver(ctx: &Ctx, notice: Notice, page: &str, data: &[(&str, &str)]) -> Result<Posted> {
-    let Notice { id, account, openid, template } = notice;
-    let message = Subscribe { openid: &openid, template_id: &template, page: Some(page), data };
+pub async fn deliver(
+    ctx: &Ctx,
+    notice: Notice,
+    page: &str,
+    data: &[(&str, &str)],
+) -> Result<Posted> {
+    let Notice {
+        id,
+        account,
+        openid,
+        template,
+    } = notice;
+    let message = Subscribe {
+        openid: &openid,
+        template_id: &template,
+        page: Some(page),
+        data,
+    };
     let outcome = match ctx.wechat.subscribe_send(&message).await {
         Ok(outcome) => outcome,
         Err(error) => return Err(take_back(ctx, id, account, &template, error).await),
@@ -86,10 +112,22 @@ pub async fn deliver(ctx: &Ctx, notice: Notice, page: &str, data: &[(&str, &str)
         SendOutcome::UnknownRecipient => ("failed", "40003".to_owned()),
         SendOutcome::Rejected { errcode } => ("failed", errcode.to_string()),
     };
-    Ok(Posted { id, account, template, status: status.to_owned(), detail })
+    Ok(Posted {
+        id,
+        account,
+        template,
+        status: status.to_owned(),
+        detail,
+    })
 }
 
-async fn take_back(ctx: &Ctx, id: MessageId, account: AccountId, template: &str, error: AppError) -> AppError {
+async fn take_back(
+    ctx: &Ctx,
+    id: MessageId,
+    account: AccountId,
+    template: &str,
+    error: AppError,
+) -> AppError {
     let undone = async {
         let tx = ctx.db.begin_write().await?;
         store::forget(&tx, id).await?;

@@ -16,7 +16,12 @@ use uuid::Uuid;
 pub(super) const CHANNEL: &str = "wechat_subscribe";
 
 /// A person has ticked one more message of a template.
-pub(super) async fn tick(ctx: &Ctx, tx: &DatabaseTransaction, account: AccountId, template: &str) -> Result<()> {
+pub(super) async fn tick(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    account: AccountId,
+    template: &str,
+) -> Result<()> {
     let now = ctx.env.now();
     let row = subscribe_grant::ActiveModel {
         account_id: Set(account),
@@ -26,30 +31,51 @@ pub(super) async fn tick(ctx: &Ctx, tx: &DatabaseTransaction, account: AccountId
         updated_at: Set(now),
     };
     let one_more = Expr::col((subscribe_grant::Entity, subscribe_grant::Column::Granted)).add(1);
-    let again = OnConflict::columns([subscribe_grant::Column::AccountId, subscribe_grant::Column::Template])
-        .value(subscribe_grant::Column::Granted, one_more)
-        .value(subscribe_grant::Column::UpdatedAt, now)
-        .to_owned();
-    subscribe_grant::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
+    let again = OnConflict::columns([
+        subscribe_grant::Column::AccountId,
+        subscribe_grant::Column::Template,
+    ])
+    .value(subscribe_grant::Column::Granted, one_more)
+    .value(subscribe_grant::Column::UpdatedAt, now)
+    .to_owned();
+    subscribe_grant::Entity::insert(row)
+        .on_conflict(again)
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 
 /// Uses up one tick; `false` when none is left. One statement, so two messages never share a tick.
-pub(super) async fn use_tick(ctx: &Ctx, tx: &DatabaseTransaction, account: AccountId, template: &str) -> Result<bool> {
+pub(super) async fn use_tick(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    account: AccountId,
+    template: &str,
+) -> Result<bool> {
     let one_more = Expr::col(subscribe_grant::Column::Used).add(1);
     let done = subscribe_grant::Entity::update_many()
         .col_expr(subscribe_grant::Column::Used, one_more)
-        .col_expr(subscribe_grant::Column::UpdatedAt, Expr::value(ctx.env.now()))
+        .col_expr(
+            subscribe_grant::Column::UpdatedAt,
+            Expr::value(ctx.env.now()),
+        )
         .filter(subscribe_grant::Column::AccountId.eq(account))
         .filter(subscribe_grant::Column::Template.eq(template))
-        .filter(Expr::col(subscribe_grant::Column::Used).lt(Expr::col(subscribe_grant::Column::Granted)))
+        .filter(
+            Expr::col(subscribe_grant::Column::Used)
+                .lt(Expr::col(subscribe_grant::Column::Granted)),
+        )
         .exec(tx)
         .await?;
     Ok(done.rows_affected == 1)
 }
 
 /// Gives a tick back that a message did not use after all.
-pub(super) async fn give_back(tx: &DatabaseTransaction, account: AccountId, template: &str) -> Result<()> {
+pub(super) async fn give_back(
+    tx: &DatabaseTransaction,
+    account: AccountId,
+    template: &str,
+) -> Result<()> {
     let one_less = Expr::col(subscribe_grant::Column::Used).sub(1);
     subscribe_grant::Entity::update_many()
         .col_expr(subscribe_grant::Column::Used, one_less)
@@ -62,9 +88,16 @@ pub(super) async fn give_back(tx: &DatabaseTransaction, account: AccountId, temp
 }
 
 /// WeChat says nothing is ticked any more: our count follows it (43101).
-pub(super) async fn exhaust(tx: &DatabaseTransaction, account: AccountId, template: &str) -> Result<()> {
+pub(super) async fn exhaust(
+    tx: &DatabaseTransaction,
+    account: AccountId,
+    template: &str,
+) -> Result<()> {
     subscribe_grant::Entity::update_many()
-        .col_expr(subscribe_grant::Column::Used, Expr::col(subscribe_grant::Column::Granted))
+        .col_expr(
+            subscribe_grant::Column::Used,
+            Expr::col(subscribe_grant::Column::Granted),
+        )
         .filter(subscribe_grant::Column::AccountId.eq(account))
         .filter(subscribe_grant::Column::Template.eq(template))
         .exec(tx)
@@ -91,10 +124,17 @@ pub(super) async fn take(
         detail: Set(String::new()),
         created_at: Set(ctx.env.now()),
     };
-    let occasion = OnConflict::columns([message::Column::Channel, message::Column::Template, message::Column::SubjectId])
-        .do_nothing()
-        .to_owned();
-    let made = message::Entity::insert(row).on_conflict(occasion).exec_without_returning(tx).await?;
+    let occasion = OnConflict::columns([
+        message::Column::Channel,
+        message::Column::Template,
+        message::Column::SubjectId,
+    ])
+    .do_nothing()
+    .to_owned();
+    let made = message::Entity::insert(row)
+        .on_conflict(occasion)
+        .exec_without_returning(tx)
+        .await?;
     Ok((made == 1).then_some(id))
 }
 
@@ -105,7 +145,12 @@ pub(super) async fn forget(tx: &DatabaseTransaction, id: MessageId) -> Result<()
 }
 
 /// Notes how a message ended.
-pub(super) async fn note(tx: &DatabaseTransaction, id: MessageId, status: &str, detail: &str) -> Result<()> {
+pub(super) async fn note(
+    tx: &DatabaseTransaction,
+    id: MessageId,
+    status: &str,
+    detail: &str,
+) -> Result<()> {
     message::Entity::update_many()
         .col_expr(message::Column::Status, Expr::value(status))
         .col_expr(message::Column::Detail, Expr::value(detail))

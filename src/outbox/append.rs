@@ -19,7 +19,14 @@ pub trait Event: serde::Serialize {
 /// # Errors
 /// A database fault.
 pub async fn append<E: Event>(tx: &DatabaseTransaction, env: &Env, event: &E) -> Result<EventId> {
-    raw(tx, env, E::KIND, event.subject(), serde_json::to_value(event)?).await
+    raw(
+        tx,
+        env,
+        E::KIND,
+        event.subject(),
+        serde_json::to_value(event)?,
+    )
+    .await
 }
 
 pub(super) async fn raw(
@@ -43,6 +50,8 @@ pub(super) async fn raw(
         dead_at: Set(None),
         last_error: Set(None),
     };
-    outbox::Entity::insert(row).exec_without_returning(tx).await?;
+    outbox::Entity::insert(row)
+        .exec_without_returning(tx)
+        .await?;
     Ok(id)
 }

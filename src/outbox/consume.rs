@@ -43,13 +43,21 @@ impl Delivered {
     /// # Errors
     /// `internal` when the event has none.
     pub fn subject<T: From<Uuid>>(&self) -> Result<T> {
-        self.subject.map(T::from).ok_or_else(|| AppError::internal("the event has no subject"))
+        self.subject
+            .map(T::from)
+            .ok_or_else(|| AppError::internal("the event has no subject"))
     }
 }
 
 impl From<outbox::Model> for Delivered {
     fn from(row: outbox::Model) -> Self {
-        Self { id: row.id, kind: row.kind, subject: row.subject_id, payload: row.payload, occurred_at: row.occurred_at }
+        Self {
+            id: row.id,
+            kind: row.kind,
+            subject: row.subject_id,
+            payload: row.payload,
+            occurred_at: row.occurred_at,
+        }
     }
 }
 
@@ -75,7 +83,13 @@ pub trait Consumer: Send + Sync {
     ///
     /// # Errors
     /// Rolls back and makes the event retry.
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, before: Value) -> Result<()>;
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        before: Value,
+    ) -> Result<()>;
 }
 
 /// All consumers of the house, filled by `app.rs`.
@@ -91,7 +105,9 @@ impl Registry {
     }
 
     fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Arc<dyn Consumer>> {
-        self.0.iter().filter(move |consumer| consumer.kinds().contains(&kind))
+        self.0
+            .iter()
+            .filter(move |consumer| consumer.kinds().contains(&kind))
     }
 }
 
@@ -99,14 +115,25 @@ impl Registry {
 ///
 /// # Errors
 /// A queue or database fault; what was not acknowledged comes again.
-pub(super) async fn once(ctx: &Ctx, registry: &Registry, wait: std::time::Duration) -> Result<usize> {
+pub(super) async fn once(
+    ctx: &Ctx,
+    registry: &Registry,
+    wait: std::time::Duration,
+) -> Result<usize> {
     let messages = ctx.queue.receive(128, wait).await?;
     if messages.is_empty() {
         return Ok(0);
     }
-    let ids: Vec<EventId> = messages.iter().map(|message| EventId(message.event_id)).collect();
-    let rows = outbox::Entity::find().filter(outbox::Column::Id.is_in(ids.clone())).all(ctx.db.read()).await?;
-    let mut rows: HashMap<EventId, outbox::Model> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let ids: Vec<EventId> = messages
+        .iter()
+        .map(|message| EventId(message.event_id))
+        .collect();
+    let rows = outbox::Entity::find()
+        .filter(outbox::Column::Id.is_in(ids.clone()))
+        .all(ctx.db.read())
+        .await?;
+    let mut rows: HashMap<EventId, outbox::Model> =
+        rows.into_iter().map(|row| (row.id, row)).collect();
     for id in &ids {
         // An id without a row is from a database that was replaced: there is nothing to do for it.
         if let Some(row) = rows.remove(id)
@@ -130,15 +157,23 @@ async fn one(ctx: &Ctx, registry: &Registry, row: outbox::Model) -> Result<()> {
         }
     }
     let tx = ctx.db.begin_write().await?;
-    outbox::ActiveModel { id: Set(event.id), done_at: Set(Some(ctx.env.now())), ..Default::default() }
-        .update(&tx)
-        .await?;
+    outbox::ActiveModel {
+        id: Set(event.id),
+        done_at: Set(Some(ctx.env.now())),
+        ..Default::default()
+    }
+    .update(&tx)
+    .await?;
     ctx.commit(tx).await
 }
 
 async fn handle(ctx: &Ctx, consumer: &dyn Consumer, event: &Delivered) -> Result<()> {
     let key = (consumer.name().to_owned(), event.id);
-    if !inbox::Entity::find_by_id(key).all(ctx.db.read()).await?.is_empty() {
+    if !inbox::Entity::find_by_id(key)
+        .all(ctx.db.read())
+        .await?
+        .is_empty()
+    {
         return Ok(());
     }
     let before = consumer.before(ctx, event).await?;
@@ -150,7 +185,11 @@ async fn handle(ctx: &Ctx, consumer: &dyn Consumer, event: &Delivered) -> Result
     };
     // On PostgreSQL a twin's insert waits here until the first commits, then finds the row taken.
     let fresh = inbox::Entity::insert(seen)
-        .on_conflict(OnConflict::columns([inbox::Column::Consumer, inbox::Column::EventId]).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::columns([inbox::Column::Consumer, inbox::Column::EventId])
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(&tx)
         .await?;
     if fresh == 0 {
@@ -166,11 +205,21 @@ fn backoff(attempts: i32) -> Duration {
     Duration::seconds(1_i64 << exponent).min(Duration::minutes(10))
 }
 
-async fn failed(ctx: &Ctx, event: &Delivered, attempts: i32, consumer: &str, error: &AppError) -> Result<()> {
+async fn failed(
+    ctx: &Ctx,
+    event: &Delivered,
+    attempts: i32,
+    consumer: &str,
+    error: &AppError,
+) -> Result<()> {
     let now = ctx.env.now();
     let attempts = attempts.saturating_add(1);
     let dead = attempts >= ctx.config.queue.max_attempts;
-    let source = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
+    let source = error
+        .source
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let tx = ctx.db.begin_write().await?;
     outbox::ActiveModel {
         id: Set(event.id),

@@ -48,9 +48,18 @@ pub async fn dead_letters(ctx: &Ctx, limit: u64) -> Result<Vec<DeadLetter>> {
 pub async fn replay(ctx: &Ctx, id: Option<EventId>) -> Result<u64> {
     let tx = ctx.db.begin_write().await?;
     let mut update = outbox::Entity::update_many()
-        .col_expr(outbox::Column::DeadAt, Expr::value(Option::<DateTime<Utc>>::None))
-        .col_expr(outbox::Column::PublishedAt, Expr::value(Option::<DateTime<Utc>>::None))
-        .col_expr(outbox::Column::RetryAt, Expr::value(Option::<DateTime<Utc>>::None))
+        .col_expr(
+            outbox::Column::DeadAt,
+            Expr::value(Option::<DateTime<Utc>>::None),
+        )
+        .col_expr(
+            outbox::Column::PublishedAt,
+            Expr::value(Option::<DateTime<Utc>>::None),
+        )
+        .col_expr(
+            outbox::Column::RetryAt,
+            Expr::value(Option::<DateTime<Utc>>::None),
+        )
         .col_expr(outbox::Column::Attempts, Expr::value(0))
         .filter(outbox::Column::DeadAt.is_not_null());
     if let Some(id) = id {

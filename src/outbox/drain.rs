@@ -40,7 +40,9 @@ pub async fn settle(ctx: &Ctx, limit: Duration) -> Result<bool> {
 
 async fn quiet(ctx: &Ctx) -> Result<bool> {
     let now = ctx.env.now();
-    let ready = Condition::any().add(outbox::Column::RetryAt.is_null()).add(outbox::Column::RetryAt.lte(now));
+    let ready = Condition::any()
+        .add(outbox::Column::RetryAt.is_null())
+        .add(outbox::Column::RetryAt.lte(now));
     let left = outbox::Entity::find()
         .filter(outbox::Column::DoneAt.is_null())
         .filter(outbox::Column::DeadAt.is_null())

@@ -39,7 +39,10 @@ async fn refill(ctx: &Ctx) -> Result<()> {
     tracing::info!("the queue has no memory of this deployment; republishing unfinished events");
     let tx = ctx.db.begin_write().await?;
     Entity::update_many()
-        .col_expr(Column::PublishedAt, Expr::value(Option::<DateTime<Utc>>::None))
+        .col_expr(
+            Column::PublishedAt,
+            Expr::value(Option::<DateTime<Utc>>::None),
+        )
         .filter(unfinished().add(Column::PublishedAt.is_not_null()))
         .exec(&tx)
         .await?;
@@ -48,14 +51,18 @@ async fn refill(ctx: &Ctx) -> Result<()> {
 }
 
 fn unfinished() -> Condition {
-    Condition::all().add(Column::DoneAt.is_null()).add(Column::DeadAt.is_null())
+    Condition::all()
+        .add(Column::DoneAt.is_null())
+        .add(Column::DeadAt.is_null())
 }
 
 async fn claim(ctx: &Ctx, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     // A cheap look first: an idle relay must not take the writer.
-    let due = unfinished()
-        .add(Column::PublishedAt.is_null())
-        .add(Condition::any().add(Column::RetryAt.is_null()).add(Column::RetryAt.lte(now)));
+    let due = unfinished().add(Column::PublishedAt.is_null()).add(
+        Condition::any()
+            .add(Column::RetryAt.is_null())
+            .add(Column::RetryAt.lte(now)),
+    );
     let pick = Query::select()
         .column(Column::Id)
         .from(Entity)
@@ -77,7 +84,10 @@ async fn claim(ctx: &Ctx, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     let tx = ctx.db.begin_write().await?;
     let rows = tx.query_all(&update).await?;
     tx.commit().await?;
-    let mut ids = rows.iter().map(|row| row.try_get::<Uuid>("", "id")).collect::<Result<Vec<_>, _>>()?;
+    let mut ids = rows
+        .iter()
+        .map(|row| row.try_get::<Uuid>("", "id"))
+        .collect::<Result<Vec<_>, _>>()?;
     ids.sort_unstable();
     Ok(ids)
 }
@@ -85,7 +95,10 @@ async fn claim(ctx: &Ctx, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
 async fn unclaim(ctx: &Ctx, ids: &[Uuid]) -> Result<()> {
     let tx = ctx.db.begin_write().await?;
     Entity::update_many()
-        .col_expr(Column::PublishedAt, Expr::value(Option::<DateTime<Utc>>::None))
+        .col_expr(
+            Column::PublishedAt,
+            Expr::value(Option::<DateTime<Utc>>::None),
+        )
         .filter(Column::Id.is_in(ids.iter().copied()))
         .exec(&tx)
         .await?;

@@ -23,7 +23,9 @@ pub struct Workers {
 impl Workers {
     /// Lets events in flight finish, at most `grace`, then stops.
     pub async fn stop(self, grace: Duration) {
-        self.stop.send(true).or_log("the workers had stopped by themselves");
+        self.stop
+            .send(true)
+            .or_log("the workers had stopped by themselves");
         for task in self.tasks {
             let abort = task.abort_handle();
             if tokio::time::timeout(grace, task).await.is_err() {
@@ -37,11 +39,20 @@ impl Workers {
 pub fn start(ctx: &Ctx, registry: &Registry) -> Workers {
     let (stop, stopped) = watch::channel(false);
     // SQLite has one writer: more consumers would only queue for it.
-    let consumers = if ctx.db.backend() == DbBackend::Sqlite { 1 } else { 4 };
-    let mut tasks = vec![spawn(stopped.clone(), ctx.clone(), relaying), spawn(stopped.clone(), ctx.clone(), timing)];
+    let consumers = if ctx.db.backend() == DbBackend::Sqlite {
+        1
+    } else {
+        4
+    };
+    let mut tasks = vec![
+        spawn(stopped.clone(), ctx.clone(), relaying),
+        spawn(stopped.clone(), ctx.clone(), timing),
+    ];
     for _ in 0..consumers {
         let registry = registry.clone();
-        tasks.push(spawn(stopped.clone(), ctx.clone(), move |ctx| consuming(ctx, registry.clone())));
+        tasks.push(spawn(stopped.clone(), ctx.clone(), move |ctx| {
+            consuming(ctx, registry.clone())
+        }));
     }
     Workers { stop, tasks }
 }

@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 use entity::{ids::TimerId, timer};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
     sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 use uuid::Uuid;
@@ -39,9 +40,16 @@ pub async fn schedule(
         created_at: Set(env.now()),
     };
     let again = OnConflict::columns([timer::Column::Kind, timer::Column::SubjectId])
-        .update_columns([timer::Column::DueAt, timer::Column::FiredAt, timer::Column::CancelledAt])
+        .update_columns([
+            timer::Column::DueAt,
+            timer::Column::FiredAt,
+            timer::Column::CancelledAt,
+        ])
         .to_owned();
-    timer::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
+    timer::Entity::insert(row)
+        .on_conflict(again)
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 
@@ -49,7 +57,12 @@ pub async fn schedule(
 ///
 /// # Errors
 /// A database fault.
-pub async fn cancel(tx: &DatabaseTransaction, env: &Env, kind: &'static str, subject: impl Into<Uuid>) -> Result<()> {
+pub async fn cancel(
+    tx: &DatabaseTransaction,
+    env: &Env,
+    kind: &'static str,
+    subject: impl Into<Uuid>,
+) -> Result<()> {
     timer::Entity::update_many()
         .col_expr(timer::Column::CancelledAt, Expr::value(Some(env.now())))
         .filter(timer::Column::Kind.eq(kind))
@@ -72,7 +85,10 @@ fn waiting(now: DateTime<Utc>) -> Condition {
 /// # Errors
 /// A database fault.
 pub(super) async fn due(ctx: &Ctx) -> Result<u64> {
-    Ok(timer::Entity::find().filter(waiting(ctx.env.now())).count(ctx.db.read()).await?)
+    Ok(timer::Entity::find()
+        .filter(waiting(ctx.env.now()))
+        .count(ctx.db.read())
+        .await?)
 }
 
 /// Fires what is due, oldest first; says how many.
@@ -93,7 +109,14 @@ pub(super) async fn fire_due(ctx: &Ctx) -> Result<usize> {
         .all(&tx)
         .await?;
     for row in &rows {
-        raw(&tx, &ctx.env, &row.kind, row.subject_id, serde_json::json!({ "subject_id": row.subject_id })).await?;
+        raw(
+            &tx,
+            &ctx.env,
+            &row.kind,
+            row.subject_id,
+            serde_json::json!({ "subject_id": row.subject_id }),
+        )
+        .await?;
     }
     timer::Entity::update_many()
         .col_expr(timer::Column::FiredAt, Expr::value(Some(now)))

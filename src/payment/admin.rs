@@ -17,7 +17,9 @@ use entity::{
     payment, refund as refund_table,
     values::{Fen, PaymentStatus, RefundStatus},
 };
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -25,7 +27,10 @@ use validator::Validate;
 
 /// Registers the calls under `/admin`.
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(give_back).service(refunds).service(payments).service(balance);
+    cfg.service(give_back)
+        .service(refunds)
+        .service(payments)
+        .service(balance);
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -87,10 +92,17 @@ async fn give_back(
 ) -> Result<HttpResponse> {
     let input = body.value;
     let give = async |tx: &DatabaseTransaction| {
-        let why = Why { by: Some(actor.id), reason: &input.reason, counted: true };
-        let made = refund::of_booking(&ctx, tx, input.booking_id, input.amount_fen.map(Fen), &why).await?;
+        let why = Why {
+            by: Some(actor.id),
+            reason: &input.reason,
+            counted: true,
+        };
+        let made =
+            refund::of_booking(&ctx, tx, input.booking_id, input.amount_fen.map(Fen), &why).await?;
         let parts: Vec<RefundOut> = made.into_iter().map(out).collect();
-        let first = parts.first().ok_or_else(|| AppError::internal("a refund without parts"))?;
+        let first = parts
+            .first()
+            .ok_or_else(|| AppError::internal("a refund without parts"))?;
         Ok(GivenOut {
             id: first.id,
             booking_id: input.booking_id,
@@ -99,7 +111,9 @@ async fn give_back(
             parts,
         })
     };
-    idem.required(actor.id, &body.hash)?.run(&ctx, StatusCode::CREATED, give).await
+    idem.required(actor.id, &body.hash)?
+        .run(&ctx, StatusCode::CREATED, give)
+        .await
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -114,9 +128,15 @@ struct MoneyQuery {
 #[utoipa::path(tag = "staff", params(MoneyQuery), security(("bearer" = [])),
     responses((status = 200, body = Page<RefundOut>)))]
 #[get("/refunds")]
-async fn refunds(ctx: web::Data<Ctx>, _: Actor<Operations>, query: ValidQuery<MoneyQuery>) -> Result<HttpResponse> {
+async fn refunds(
+    ctx: web::Data<Ctx>,
+    _: Actor<Operations>,
+    query: ValidQuery<MoneyQuery>,
+) -> Result<HttpResponse> {
     let cursor = Cursor::parse(query.0.limit, query.0.cursor.as_deref())?;
-    let mut rows = refund_table::Entity::find().order_by_desc(refund_table::Column::Id).limit(cursor.fetch());
+    let mut rows = refund_table::Entity::find()
+        .order_by_desc(refund_table::Column::Id)
+        .limit(cursor.fetch());
     if let Some(booking) = query.0.booking_id {
         rows = rows.filter(refund_table::Column::BookingId.eq(booking));
     }
@@ -142,9 +162,15 @@ struct PaymentOut {
 #[utoipa::path(tag = "staff", params(MoneyQuery), security(("bearer" = [])),
     responses((status = 200, body = Page<PaymentOut>)))]
 #[get("/payments")]
-async fn payments(ctx: web::Data<Ctx>, _: Actor<Operations>, query: ValidQuery<MoneyQuery>) -> Result<HttpResponse> {
+async fn payments(
+    ctx: web::Data<Ctx>,
+    _: Actor<Operations>,
+    query: ValidQuery<MoneyQuery>,
+) -> Result<HttpResponse> {
     let cursor = Cursor::parse(query.0.limit, query.0.cursor.as_deref())?;
-    let mut rows = payment::Entity::find().order_by_desc(payment::Column::Id).limit(cursor.fetch());
+    let mut rows = payment::Entity::find()
+        .order_by_desc(payment::Column::Id)
+        .limit(cursor.fetch());
     if let Some(booking) = query.0.booking_id {
         rows = rows.filter(payment::Column::BookingId.eq(booking));
     }

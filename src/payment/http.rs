@@ -25,7 +25,10 @@ const NOTIFICATION_LIMIT: usize = 64 * 1024;
 
 /// Registers the calls.
 pub fn routes(cfg: &mut ServiceConfig) {
-    debug_assert!(NOTIFY_PATH.ends_with("/webhooks/wechat-pay"), "the client tells WeChat this address");
+    debug_assert!(
+        NOTIFY_PATH.ends_with("/webhooks/wechat-pay"),
+        "the client tells WeChat this address"
+    );
     cfg.service(prepay_booking).service(webhook);
 }
 
@@ -53,13 +56,19 @@ async fn prepay_booking(
     let first = async |tx: &DatabaseTransaction, key: Option<&str>| {
         prepay::begin(&ctx, tx, actor.id, *id, amount, key).await
     };
-    let (once, order) = match idem.required(actor.id, &body.hash)?.begin(&ctx, first).await? {
+    let (once, order) = match idem
+        .required(actor.id, &body.hash)?
+        .begin(&ctx, first)
+        .await?
+    {
         TwoStep::Replayed(answer) => return Ok(answer),
         TwoStep::Go(once, order) => (once, order),
     };
     match prepay::call(&ctx, &order).await {
         Ok((prepay_id, params)) => {
-            let second = async |tx: &DatabaseTransaction| prepay::finish(tx, &order, prepay_id, params).await;
+            let second = async |tx: &DatabaseTransaction| {
+                prepay::finish(tx, &order, prepay_id, params).await
+            };
             once.finish(&ctx, StatusCode::CREATED, second).await
         }
         Err(error) => {
@@ -73,11 +82,16 @@ async fn prepay_booking(
 #[utoipa::path(tag = "webhook", request_body(content = String, content_type = "application/json"),
     responses((status = 204), (status = 401, body = WebhookFailure), (status = 409, body = WebhookFailure)))]
 #[post("/webhooks/wechat-pay")]
-async fn webhook(ctx: web::Data<Ctx>, req: HttpRequest, mut payload: web::Payload) -> Result<HttpResponse> {
+async fn webhook(
+    ctx: web::Data<Ctx>,
+    req: HttpRequest,
+    mut payload: web::Payload,
+) -> Result<HttpResponse> {
     use futures_util::StreamExt;
     let mut raw = Vec::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| AppError::new(Code::Validation, "通知没有完整到达").because(error))?;
+        let chunk = chunk
+            .map_err(|error| AppError::new(Code::Validation, "通知没有完整到达").because(error))?;
         if raw.len().saturating_add(chunk.len()) > NOTIFICATION_LIMIT {
             return Err(AppError::new(Code::PayloadTooLarge, "通知过大"));
         }

@@ -9,7 +9,12 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde_json::Value;
 
 /// Records an incident in a transaction of its own, because the one it happened in is rolled back.
-pub(super) async fn record(ctx: &Ctx, payment: Option<PaymentId>, kind: &str, detail: Value) -> Result<()> {
+pub(super) async fn record(
+    ctx: &Ctx,
+    payment: Option<PaymentId>,
+    kind: &str,
+    detail: Value,
+) -> Result<()> {
     let tx = ctx.db.begin_write().await?;
     payment_incident::ActiveModel {
         id: Set(ctx.env.id::<PaymentIncidentId>()),
@@ -21,7 +26,10 @@ pub(super) async fn record(ctx: &Ctx, payment: Option<PaymentId>, kind: &str, de
     .insert(&tx)
     .await?;
     ctx.commit(tx).await?;
-    tracing::error!(incident.kind = kind, "a payment message does not fit its order");
+    tracing::error!(
+        incident.kind = kind,
+        "a payment message does not fit its order"
+    );
     metrics::counter!("linjian_payment_incidents_total").increment(1);
     Ok(())
 }

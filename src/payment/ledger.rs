@@ -38,7 +38,10 @@ pub(super) struct Posting {
 impl Posting {
     /// The two entries: debit positive, credit negative.
     fn entries(&self) -> [(String, Fen); 2] {
-        [(self.debit.clone(), self.amount), (self.credit.clone(), Fen::ZERO.minus(self.amount))]
+        [
+            (self.debit.clone(), self.amount),
+            (self.credit.clone(), Fen::ZERO.minus(self.amount)),
+        ]
     }
 }
 
@@ -48,19 +51,26 @@ impl Posting {
 /// `conflict` when the cause was posted before; a database fault.
 pub(super) async fn post(ctx: &Ctx, tx: &DatabaseTransaction, posting: &Posting) -> Result<()> {
     if posting.amount <= Fen::ZERO || posting.debit == posting.credit {
-        return Err(AppError::internal("a posting moves something from one account to another"));
+        return Err(AppError::internal(
+            "a posting moves something from one account to another",
+        ));
     }
     let group: uuid::Uuid = ctx.env.id();
-    let rows = posting.entries().into_iter().map(|(account, amount)| ledger_entry::ActiveModel {
-        id: Set(ctx.env.id::<LedgerEntryId>()),
-        posting_id: Set(group),
-        account: Set(account),
-        amount_fen: Set(amount),
-        cause: Set(posting.cause.clone()),
-        booking_id: Set(posting.booking),
-        created_at: Set(ctx.env.now()),
-    });
-    ledger_entry::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    let rows = posting
+        .entries()
+        .into_iter()
+        .map(|(account, amount)| ledger_entry::ActiveModel {
+            id: Set(ctx.env.id::<LedgerEntryId>()),
+            posting_id: Set(group),
+            account: Set(account),
+            amount_fen: Set(amount),
+            cause: Set(posting.cause.clone()),
+            booking_id: Set(posting.booking),
+            created_at: Set(ctx.env.now()),
+        });
+    ledger_entry::Entity::insert_many(rows)
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 
@@ -73,7 +83,9 @@ pub(super) async fn balances(db: &impl ConnectionTrait) -> Result<(BTreeMap<Stri
         .into_tuple()
         .all(db)
         .await?;
-    Ok(sum(rows.iter().map(|(account, amount)| (account.as_str(), *amount))))
+    Ok(sum(rows
+        .iter()
+        .map(|(account, amount)| (account.as_str(), *amount))))
 }
 
 fn sum<'a>(entries: impl Iterator<Item = (&'a str, Fen)>) -> (BTreeMap<String, i64>, i64) {

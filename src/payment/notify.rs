@@ -1,8 +1,7 @@
 //! WeChat Pay's notifications: verified on the raw bytes, then counted in one transaction, or refused with 4xx.
 
 use super::{
-    incident,
-    refund,
+    incident, refund,
     settle::{self, Settled},
 };
 use crate::{
@@ -51,7 +50,13 @@ async fn paid(ctx: &Ctx, told: &Transaction) -> Result<HttpResponse> {
             tx.rollback().await?;
             let wanted = mismatch.payment.as_ref().map(|row| row.amount_fen.0);
             let detail = json!({ "told_fen": told.total_fen, "wanted_fen": wanted });
-            incident::record(ctx, mismatch.payment.map(|row| row.id), mismatch.kind, detail).await?;
+            incident::record(
+                ctx,
+                mismatch.payment.map(|row| row.id),
+                mismatch.kind,
+                detail,
+            )
+            .await?;
             Ok(HttpResponse::Conflict().json(WebhookFailure::new("付款与订单不符")))
         }
     }
@@ -59,10 +64,17 @@ async fn paid(ctx: &Ctx, told: &Transaction) -> Result<HttpResponse> {
 
 async fn refunded(ctx: &Ctx, told: &RefundNotice) -> Result<HttpResponse> {
     let tx = ctx.db.begin_write().await?;
-    let known = refund_table::Entity::find().filter(refund_table::Column::OutRefundNo.eq(&told.out_refund_no));
+    let known = refund_table::Entity::find()
+        .filter(refund_table::Column::OutRefundNo.eq(&told.out_refund_no));
     let Some(row) = known.one_by_key(&tx).await? else {
         tx.rollback().await?;
-        incident::record(ctx, None, "unknown_refund", json!({ "told_fen": told.refund_fen })).await?;
+        incident::record(
+            ctx,
+            None,
+            "unknown_refund",
+            json!({ "told_fen": told.refund_fen }),
+        )
+        .await?;
         return Ok(HttpResponse::Conflict().json(WebhookFailure::new("没有这笔退款")));
     };
     if told.refund_fen != row.amount_fen.0 {

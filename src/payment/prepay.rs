@@ -2,11 +2,13 @@
 
 use super::store;
 use crate::{
-    booking,
-    identity,
+    booking, identity,
     kernel::{AppError, Result},
     outbox::timer,
-    platform::{Ctx, OneByKey, wechat::{PayParams, Prepay}},
+    platform::{
+        Ctx, OneByKey,
+        wechat::{PayParams, Prepay},
+    },
 };
 use chrono::Duration;
 use entity::{
@@ -14,7 +16,9 @@ use entity::{
     payment,
     values::{BookingStatus, Fen, PaymentStatus},
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+};
 use serde::Serialize;
 
 /// Timer: ask WeChat Pay about an order nobody told us about.
@@ -57,7 +61,8 @@ pub(super) async fn begin(
     let now = ctx.env.now();
     match visit.status {
         BookingStatus::PendingPayment if visit.hold_expires_at.is_none_or(|end| end > now) => {}
-        BookingStatus::Confirmed | BookingStatus::InService | BookingStatus::AwaitingAcceptance => {}
+        BookingStatus::Confirmed | BookingStatus::InService | BookingStatus::AwaitingAcceptance => {
+        }
         _ => return Err(AppError::invalid_state("这个预约现在不能付款")),
     }
     let balance = booking::open_balance(&visit);
@@ -74,8 +79,12 @@ pub(super) async fn begin(
         Some(row) => row,
         None => insert(ctx, tx, &visit, amount, key).await?,
     };
-    let half = i64::try_from(i128::from(visit.total_fen.0) * i128::from(ctx.config.booking.prepay_bp) / 10_000);
-    let required = Fen(half.unwrap_or(i64::MAX)).minus(visit.prepaid_fen).minus(amount);
+    let half = i64::try_from(
+        i128::from(visit.total_fen.0) * i128::from(ctx.config.booking.prepay_bp) / 10_000,
+    );
+    let required = Fen(half.unwrap_or(i64::MAX))
+        .minus(visit.prepaid_fen)
+        .minus(amount);
     let prepay = Prepay {
         out_trade_no: row.out_trade_no,
         description: "家政服务预存".into(),
@@ -84,11 +93,19 @@ pub(super) async fn begin(
         attach: None,
         time_expire: row.expires_at,
     };
-    Ok(Order { id: row.id, prepay, required: required.max(Fen::ZERO) })
+    Ok(Order {
+        id: row.id,
+        prepay,
+        required: required.max(Fen::ZERO),
+    })
 }
 
 /// The order an earlier, interrupted request with this key made.
-async fn known(tx: &DatabaseTransaction, customer: AccountId, key: Option<&str>) -> Result<Option<payment::Model>> {
+async fn known(
+    tx: &DatabaseTransaction,
+    customer: AccountId,
+    key: Option<&str>,
+) -> Result<Option<payment::Model>> {
     let Some(key) = key else { return Ok(None) };
     let row = payment::Entity::find()
         .filter(payment::Column::CustomerId.eq(customer))
@@ -138,7 +155,11 @@ pub(super) async fn finish(
     prepay_id: String,
     wechat_pay: PayParams,
 ) -> Result<PrepaymentOut> {
-    let change = payment::ActiveModel { id: Set(order.id), prepay_id: Set(Some(prepay_id)), ..Default::default() };
+    let change = payment::ActiveModel {
+        id: Set(order.id),
+        prepay_id: Set(Some(prepay_id)),
+        ..Default::default()
+    };
     change.update(tx).await?;
     let row = store::payment(tx, order.id).await?;
     Ok(PrepaymentOut {

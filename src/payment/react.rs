@@ -30,7 +30,11 @@ const QUERY_AGAIN: Duration = Duration::minutes(10);
 
 /// Registers the payment room's consumers.
 pub fn consumers(registry: Registry) -> Registry {
-    registry.with(Bookings).with(Refunds).with(Queries).with(Closing)
+    registry
+        .with(Bookings)
+        .with(Refunds)
+        .with(Queries)
+        .with(Closing)
 }
 
 /// Bookings that end: refunds of cancelled ones, revenue of completed ones.
@@ -46,12 +50,29 @@ impl Consumer for Bookings {
         &[BookingCancelled::KIND, BookingCompleted::KIND]
     }
 
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
         if event.kind == BookingCancelled::KIND {
             let cancelled: BookingCancelled = event.read()?;
             if cancelled.refund_fen > Fen::ZERO {
-                let why = Why { by: None, reason: "预约取消", counted: true };
-                refund::of_booking(ctx, tx, cancelled.booking_id, Some(cancelled.refund_fen), &why).await?;
+                let why = Why {
+                    by: None,
+                    reason: "预约取消",
+                    counted: true,
+                };
+                refund::of_booking(
+                    ctx,
+                    tx,
+                    cancelled.booking_id,
+                    Some(cancelled.refund_fen),
+                    &why,
+                )
+                .await?;
             }
             return Ok(());
         }
@@ -94,7 +115,13 @@ impl Consumer for Refunds {
         Ok(json!({ "status": word, "refund_id": refund_id }))
     }
 
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, told: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        told: Value,
+    ) -> Result<()> {
         let status = match told["status"].as_str() {
             Some("success") => Told::Success,
             Some("closed") => Told::Closed,
@@ -142,17 +169,34 @@ impl Consumer for Queries {
                 }
                 Ok(Value::Null)
             }
-            Ok(_) | Err(AppError { code: Code::NotFound, .. }) => Ok(Value::Null),
+            Ok(_)
+            | Err(AppError {
+                code: Code::NotFound,
+                ..
+            }) => Ok(Value::Null),
             Err(error) => Err(error),
         }
     }
 
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
         let id = event.subject::<PaymentId>()?;
         let row = store::payment(tx, id).await?;
         let over = row.expires_at.is_some_and(|end| end <= ctx.env.now());
         if row.status == PaymentStatus::Pending && !over {
-            timer::schedule(tx, &ctx.env, prepay::QUERY_DUE, id, ctx.env.now() + QUERY_AGAIN).await?;
+            timer::schedule(
+                tx,
+                &ctx.env,
+                prepay::QUERY_DUE,
+                id,
+                ctx.env.now() + QUERY_AGAIN,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -173,25 +217,46 @@ impl Consumer for Closing {
 
     async fn before(&self, ctx: &Ctx, event: &Delivered) -> Result<Value> {
         let mut closed = Vec::new();
-        for row in store::of_booking(ctx.db.read(), booking_of(event)?, PaymentStatus::Pending).await? {
+        for row in
+            store::of_booking(ctx.db.read(), booking_of(event)?, PaymentStatus::Pending).await?
+        {
             match ctx.wechat.close_order(&row.out_trade_no).await {
                 // Never opened there, or closed now: nobody can pay it.
-                Ok(()) | Err(AppError { code: Code::NotFound, .. }) => closed.push(row.id),
+                Ok(())
+                | Err(AppError {
+                    code: Code::NotFound,
+                    ..
+                }) => closed.push(row.id),
                 // Paid in the last moment: the notification or the query will tell, and the money goes back.
-                Err(AppError { code: Code::Conflict, .. }) => {}
+                Err(AppError {
+                    code: Code::Conflict,
+                    ..
+                }) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(json!(closed))
     }
 
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, _: &Delivered, closed: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        _: &Delivered,
+        closed: Value,
+    ) -> Result<()> {
         let closed: Vec<PaymentId> = serde_json::from_value(closed)?;
         for id in closed {
-            let row = payment::Entity::find_by_id(id).lock_exclusive().one_by_key(tx).await?;
+            let row = payment::Entity::find_by_id(id)
+                .lock_exclusive()
+                .one_by_key(tx)
+                .await?;
             if row.is_some_and(|row| row.status == PaymentStatus::Pending) {
-                let change =
-                    payment::ActiveModel { id: Set(id), status: Set(PaymentStatus::Closed), ..Default::default() };
+                let change = payment::ActiveModel {
+                    id: Set(id),
+                    status: Set(PaymentStatus::Closed),
+                    ..Default::default()
+                };
                 change.update(tx).await?;
                 timer::cancel(tx, &ctx.env, prepay::QUERY_DUE, id).await?;
             }

@@ -21,8 +21,8 @@ use entity::{
     values::{Fen, PaymentStatus, RefundStatus},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait,
+    PaginatorTrait, QueryFilter, QuerySelect,
 };
 
 /// Timer: ask WeChat Pay how a refund went.
@@ -62,9 +62,23 @@ pub(super) async fn request(
         created_at: Set(ctx.env.now()),
     };
     let row = row.insert(tx).await?;
-    outbox::append(tx, &ctx.env, &RefundRequested { refund_id: id, customer_id: of.customer_id }).await?;
+    outbox::append(
+        tx,
+        &ctx.env,
+        &RefundRequested {
+            refund_id: id,
+            customer_id: of.customer_id,
+        },
+    )
+    .await?;
     if why.counted {
-        booking::note(ctx, tx, of.booking_id, &format!("退款 {} 已受理", amount.yuan())).await?;
+        booking::note(
+            ctx,
+            tx,
+            of.booking_id,
+            &format!("退款 {} 已受理", amount.yuan()),
+        )
+        .await?;
     }
     Ok(row)
 }
@@ -140,7 +154,11 @@ pub(super) async fn told(
     status: Told,
     refund_id: Option<String>,
 ) -> Result<()> {
-    let row = refund::Entity::find_by_id(id).lock_exclusive().one_by_key(tx).await?.ok_or_else(AppError::not_found)?;
+    let row = refund::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?
+        .ok_or_else(AppError::not_found)?;
     if matches!(row.status, RefundStatus::Succeeded | RefundStatus::Failed) {
         return Ok(());
     }
@@ -215,7 +233,7 @@ async fn in_suspense(tx: &DatabaseTransaction, of: &payment::Model) -> Result<bo
 
 /// Whether the booking's prepayment has become revenue.
 async fn is_revenue(tx: &DatabaseTransaction, booking: BookingId) -> Result<bool> {
-    let entries =
-        ledger_entry::Entity::find().filter(ledger_entry::Column::Cause.eq(format!("completion:{booking}")));
+    let entries = ledger_entry::Entity::find()
+        .filter(ledger_entry::Column::Cause.eq(format!("completion:{booking}")));
     Ok(entries.count(tx).await? > 0)
 }

@@ -34,11 +34,23 @@ pub(super) enum Settled {
 }
 
 /// Checks a verified transaction against its order and counts it. Duplicates change nothing.
-pub(super) async fn paid(ctx: &Ctx, tx: &DatabaseTransaction, told: &Transaction) -> Result<Settled> {
+pub(super) async fn paid(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    told: &Transaction,
+) -> Result<Settled> {
     let Some(row) = store::lock_by_number(tx, &told.out_trade_no).await? else {
-        return Ok(Settled::Refused(Mismatch { kind: "unknown_order", payment: None }));
+        return Ok(Settled::Refused(Mismatch {
+            kind: "unknown_order",
+            payment: None,
+        }));
     };
-    let refused = |kind| Ok(Settled::Refused(Mismatch { kind, payment: Some(row.clone()) }));
+    let refused = |kind| {
+        Ok(Settled::Refused(Mismatch {
+            kind,
+            payment: Some(row.clone()),
+        }))
+    };
     if told.trade_state != TradeState::Success && told.trade_state != TradeState::Refund {
         return refused("not_paid");
     }
@@ -49,7 +61,9 @@ pub(super) async fn paid(ctx: &Ctx, tx: &DatabaseTransaction, told: &Transaction
         return refused("currency");
     }
     match (row.status, row.transaction_id.as_deref()) {
-        (PaymentStatus::Paid, Some(known)) if known == told.transaction_id => return Ok(Settled::Done),
+        (PaymentStatus::Paid, Some(known)) if known == told.transaction_id => {
+            return Ok(Settled::Done);
+        }
         (PaymentStatus::Paid, _) => return refused("second_transaction"),
         (PaymentStatus::Pending | PaymentStatus::Closed, _) => {}
     }
@@ -57,7 +71,12 @@ pub(super) async fn paid(ctx: &Ctx, tx: &DatabaseTransaction, told: &Transaction
     Ok(Settled::Done)
 }
 
-async fn count(ctx: &Ctx, tx: &DatabaseTransaction, row: &payment::Model, told: &Transaction) -> Result<()> {
+async fn count(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    row: &payment::Model,
+    told: &Transaction,
+) -> Result<()> {
     payment::ActiveModel {
         id: Set(row.id),
         status: Set(PaymentStatus::Paid),
@@ -70,7 +89,11 @@ async fn count(ctx: &Ctx, tx: &DatabaseTransaction, row: &payment::Model, told: 
     timer::cancel(tx, &ctx.env, QUERY_DUE, row.id).await?;
     let received = booking::receive_payment(ctx, tx, row.booking_id, row.amount_fen).await?;
     let late = received == Received::TooLate;
-    let credit = if late { ledger::SUSPENSE.to_owned() } else { ledger::prepayment(row.booking_id) };
+    let credit = if late {
+        ledger::SUSPENSE.to_owned()
+    } else {
+        ledger::prepayment(row.booking_id)
+    };
     let posting = Posting {
         cause: format!("payment:{}", row.id),
         booking: Some(row.booking_id),
@@ -80,7 +103,11 @@ async fn count(ctx: &Ctx, tx: &DatabaseTransaction, row: &payment::Model, told: 
     };
     ledger::post(ctx, tx, &posting).await?;
     if late {
-        let why = Why { by: None, reason: "预约已结束,付款原路退回", counted: false };
+        let why = Why {
+            by: None,
+            reason: "预约已结束,付款原路退回",
+            counted: false,
+        };
         refund::request(ctx, tx, row, row.amount_fen, &why).await?;
         return Ok(());
     }
@@ -95,12 +122,22 @@ async fn count(ctx: &Ctx, tx: &DatabaseTransaction, row: &payment::Model, told: 
 }
 
 /// [`paid`] for callers that have nobody to answer: a mismatch is an incident.
-pub(super) async fn paid_or_incident(ctx: &Ctx, tx: &DatabaseTransaction, told: &Transaction) -> Result<()> {
+pub(super) async fn paid_or_incident(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    told: &Transaction,
+) -> Result<()> {
     match paid(ctx, tx, told).await? {
         Settled::Done => Ok(()),
         Settled::Refused(mismatch) => {
-            tracing::error!(incident.kind = mismatch.kind, "a queried payment does not fit its order");
-            Err(AppError::new(Code::PaymentMismatch, "查询到的付款与订单不符"))
+            tracing::error!(
+                incident.kind = mismatch.kind,
+                "a queried payment does not fit its order"
+            );
+            Err(AppError::new(
+                Code::PaymentMismatch,
+                "查询到的付款与订单不符",
+            ))
         }
     }
 }

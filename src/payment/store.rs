@@ -10,20 +10,38 @@ use entity::{
     values::{Fen, PaymentStatus, RefundStatus},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
-pub(super) async fn lock_by_number(tx: &DatabaseTransaction, out_trade_no: &str) -> Result<Option<payment::Model>> {
-    let row = payment::Entity::find().filter(payment::Column::OutTradeNo.eq(out_trade_no)).lock_exclusive();
+pub(super) async fn lock_by_number(
+    tx: &DatabaseTransaction,
+    out_trade_no: &str,
+) -> Result<Option<payment::Model>> {
+    let row = payment::Entity::find()
+        .filter(payment::Column::OutTradeNo.eq(out_trade_no))
+        .lock_exclusive();
     Ok(row.one_by_key(tx).await?)
 }
 
-pub(super) async fn payment(db: &(impl ConnectionTrait + Sync), id: PaymentId) -> Result<payment::Model> {
-    payment::Entity::find_by_id(id).one_by_key(db).await?.ok_or_else(AppError::not_found)
+pub(super) async fn payment(
+    db: &(impl ConnectionTrait + Sync),
+    id: PaymentId,
+) -> Result<payment::Model> {
+    payment::Entity::find_by_id(id)
+        .one_by_key(db)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
-pub(super) async fn refund(db: &(impl ConnectionTrait + Sync), id: RefundId) -> Result<refund::Model> {
-    refund::Entity::find_by_id(id).one_by_key(db).await?.ok_or_else(AppError::not_found)
+pub(super) async fn refund(
+    db: &(impl ConnectionTrait + Sync),
+    id: RefundId,
+) -> Result<refund::Model> {
+    refund::Entity::find_by_id(id)
+        .one_by_key(db)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 /// Payments of a booking in this state, oldest first.
@@ -46,5 +64,7 @@ pub(super) async fn given_back(db: &impl ConnectionTrait, id: PaymentId) -> Resu
         .filter(refund::Column::Status.ne(RefundStatus::Failed))
         .all(db)
         .await?;
-    Ok(rows.iter().fold(Fen::ZERO, |sum, row| sum.plus(row.amount_fen)))
+    Ok(rows
+        .iter()
+        .fold(Fen::ZERO, |sum, row| sum.plus(row.amount_fen)))
 }

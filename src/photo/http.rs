@@ -65,20 +65,31 @@ async fn add(
 async fn visible(ctx: &Ctx, actor: &Actor<Anyone>, id: PhotoId) -> Result<photo::Model> {
     let db = ctx.db.read();
     let row = photo::Entity::find_by_id(id).one_by_key(db).await?;
-    let row = row.filter(|row| row.status == PhotoStatus::Stored).ok_or_else(AppError::not_found)?;
+    let row = row
+        .filter(|row| row.status == PhotoStatus::Stored)
+        .ok_or_else(AppError::not_found)?;
     let allowed = match actor.kind {
-        AccountKind::Customer => booking::of_customer(db, actor.id, row.booking_id).await.is_ok(),
+        AccountKind::Customer => booking::of_customer(db, actor.id, row.booking_id)
+            .await
+            .is_ok(),
         AccountKind::Worker => worker::of_account(db, actor.id).await?.id == row.worker_id,
         AccountKind::Staff => Operations::admits(actor.kind, &actor.roles),
     };
-    if allowed { Ok(row) } else { Err(AppError::not_found()) }
+    if allowed {
+        Ok(row)
+    } else {
+        Err(AppError::not_found())
+    }
 }
 
 async fn jpeg(ctx: &Ctx, key: &str) -> Result<HttpResponse> {
     let bytes = ctx.blobs.get(key).await?;
     Ok(HttpResponse::Ok()
         .content_type("image/jpeg")
-        .insert_header((header::CONTENT_DISPOSITION, "inline; filename=\"photo.jpg\""))
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            "inline; filename=\"photo.jpg\"",
+        ))
         .body(bytes))
 }
 
@@ -86,7 +97,11 @@ async fn jpeg(ctx: &Ctx, key: &str) -> Result<HttpResponse> {
 #[utoipa::path(tag = "photo", security(("bearer" = [])),
     responses((status = 200, content_type = "image/jpeg"), (status = 404, body = Problem)))]
 #[get("/photos/{id}")]
-async fn full(ctx: web::Data<Ctx>, actor: Actor<Anyone>, id: web::Path<PhotoId>) -> Result<HttpResponse> {
+async fn full(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Anyone>,
+    id: web::Path<PhotoId>,
+) -> Result<HttpResponse> {
     let row = visible(&ctx, &actor, *id).await?;
     jpeg(&ctx, &row.blob_key).await
 }
@@ -95,7 +110,11 @@ async fn full(ctx: web::Data<Ctx>, actor: Actor<Anyone>, id: web::Path<PhotoId>)
 #[utoipa::path(tag = "photo", security(("bearer" = [])),
     responses((status = 200, content_type = "image/jpeg"), (status = 404, body = Problem)))]
 #[get("/photos/{id}/thumbnail")]
-async fn thumbnail(ctx: web::Data<Ctx>, actor: Actor<Anyone>, id: web::Path<PhotoId>) -> Result<HttpResponse> {
+async fn thumbnail(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Anyone>,
+    id: web::Path<PhotoId>,
+) -> Result<HttpResponse> {
     let row = visible(&ctx, &actor, *id).await?;
     jpeg(&ctx, &row.thumbnail_key).await
 }

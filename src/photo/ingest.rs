@@ -31,12 +31,19 @@ pub(super) async fn read(mut multipart: Multipart, max_bytes: usize) -> Result<F
     while let Some(part) = multipart.next().await {
         let mut part = part.map_err(broken)?;
         let name = part.name().unwrap_or_default().to_owned();
-        let limit = if name == "file" { max_bytes } else { TEXT_LIMIT };
+        let limit = if name == "file" {
+            max_bytes
+        } else {
+            TEXT_LIMIT
+        };
         let mut bytes = Vec::new();
         while let Some(chunk) = part.next().await {
             let chunk = chunk.map_err(broken)?;
             if bytes.len().saturating_add(chunk.len()) > limit {
-                return Err(AppError::new(Code::PayloadTooLarge, format!("{name} 不得超过 {limit} 字节")));
+                return Err(AppError::new(
+                    Code::PayloadTooLarge,
+                    format!("{name} 不得超过 {limit} 字节"),
+                ));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -44,26 +51,42 @@ pub(super) async fn read(mut multipart: Multipart, max_bytes: usize) -> Result<F
             "kind" => &mut kind,
             "checklist_key" => &mut key,
             "file" => &mut file,
-            _ => return Err(AppError::field(format!("/{name}"), "unknown", "没有这个字段")),
+            _ => {
+                return Err(AppError::field(
+                    format!("/{name}"),
+                    "unknown",
+                    "没有这个字段",
+                ));
+            }
         };
         if slot.replace(bytes).is_some() {
-            return Err(AppError::field(format!("/{name}"), "duplicate", "这个字段出现了两次"));
+            return Err(AppError::field(
+                format!("/{name}"),
+                "duplicate",
+                "这个字段出现了两次",
+            ));
         }
     }
-    let kind = text(kind, "kind")?.ok_or_else(|| AppError::field("/kind", "required", "请给出 before 或 after"))?;
+    let kind = text(kind, "kind")?
+        .ok_or_else(|| AppError::field("/kind", "required", "请给出 before 或 after"))?;
     let kind = match kind.as_str() {
         "before" => PhotoKind::Before,
         "after" => PhotoKind::After,
         _ => return Err(AppError::field("/kind", "enum", "应为 before 或 after")),
     };
     let file = file.ok_or_else(|| AppError::field("/file", "required", "请选择一张照片"))?;
-    Ok(Form { kind, checklist_key: text(key, "checklist_key")?.filter(|key| !key.is_empty()), file })
+    Ok(Form {
+        kind,
+        checklist_key: text(key, "checklist_key")?.filter(|key| !key.is_empty()),
+        file,
+    })
 }
 
 fn text(bytes: Option<Vec<u8>>, name: &str) -> Result<Option<String>> {
     bytes
         .map(|bytes| {
-            String::from_utf8(bytes).map_err(|_| AppError::field(format!("/{name}"), "text", "应为 UTF-8 文字"))
+            String::from_utf8(bytes)
+                .map_err(|_| AppError::field(format!("/{name}"), "text", "应为 UTF-8 文字"))
         })
         .transpose()
 }
@@ -84,5 +107,7 @@ pub(super) async fn clean(ctx: &Ctx, file: Vec<u8>) -> Result<Picture> {
         max_side: settings.max_side,
         thumb_side: settings.thumbnail_side,
     };
-    actix_web::web::block(move || ingest(&file, &limits)).await.map_err(AppError::internal)?
+    actix_web::web::block(move || ingest(&file, &limits))
+        .await
+        .map_err(AppError::internal)?
 }

@@ -51,8 +51,15 @@ pub async fn of_bookings(
     bookings: &[BookingId],
 ) -> Result<HashMap<BookingId, Vec<PhotoOut>>> {
     let mut photos: HashMap<BookingId, Vec<PhotoOut>> = HashMap::new();
-    for row in store::of(db, bookings).await?.into_iter().filter(|row| row.status == PhotoStatus::Stored) {
-        photos.entry(row.booking_id).or_default().push(out(ctx, row));
+    for row in store::of(db, bookings)
+        .await?
+        .into_iter()
+        .filter(|row| row.status == PhotoStatus::Stored)
+    {
+        photos
+            .entry(row.booking_id)
+            .or_default()
+            .push(out(ctx, row));
     }
     Ok(photos)
 }

@@ -15,10 +15,17 @@ pub async fn keys_of_booking(
     kind: PhotoKind,
 ) -> Result<HashSet<String>> {
     let rows = of(db, &[booking]).await?;
-    Ok(rows.into_iter().filter(|row| row.kind == kind).filter_map(|row| row.checklist_key).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|row| row.kind == kind)
+        .filter_map(|row| row.checklist_key)
+        .collect())
 }
 
-pub(super) async fn of(db: &impl ConnectionTrait, bookings: &[BookingId]) -> Result<Vec<photo::Model>> {
+pub(super) async fn of(
+    db: &impl ConnectionTrait,
+    bookings: &[BookingId],
+) -> Result<Vec<photo::Model>> {
     let rows = photo::Entity::find()
         .filter(photo::Column::BookingId.is_in(bookings.iter().copied()))
         .order_by_asc(photo::Column::Id);
@@ -26,5 +33,8 @@ pub(super) async fn of(db: &impl ConnectionTrait, bookings: &[BookingId]) -> Res
 }
 
 pub(super) async fn count(db: &impl ConnectionTrait, booking: BookingId) -> Result<u64> {
-    Ok(photo::Entity::find().filter(photo::Column::BookingId.eq(booking)).count(db).await?)
+    Ok(photo::Entity::find()
+        .filter(photo::Column::BookingId.eq(booking))
+        .count(db)
+        .await?)
 }

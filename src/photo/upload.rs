@@ -23,24 +23,58 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 ///
 /// # Errors
 /// `not_found`, `invalid_state`, `consent_required`, or what is wrong with the file.
-pub(super) async fn upload(ctx: &Ctx, worker: WorkerId, booking: BookingId, form: Form) -> Result<photo::Model> {
+pub(super) async fn upload(
+    ctx: &Ctx,
+    worker: WorkerId,
+    booking: BookingId,
+    form: Form,
+) -> Result<photo::Model> {
     // The consent is asked before a byte is decoded or stored, and again under lock with the row.
     let visit = booking::of_worker(ctx.db.read(), worker, booking).await?;
     let scope = Some(Scope::booking(booking));
-    if !consent::holds(ctx, ctx.db.read(), visit.customer_id, "photo_capture", scope).await? {
+    if !consent::holds(
+        ctx,
+        ctx.db.read(),
+        visit.customer_id,
+        "photo_capture",
+        scope,
+    )
+    .await?
+    {
         return Err(AppError::consent_required("photo_capture"));
     }
     let (kind, checklist_key) = (form.kind, form.checklist_key);
     let picture = clean(ctx, form.file).await?;
     let id: PhotoId = ctx.env.id();
-    let keys = (format!("photos/{booking}/{id}.jpg"), format!("photos/{booking}/{id}-thumb.jpg"));
-    ctx.blobs.put(&keys.0, Bytes::from(picture.jpeg.clone()), "image/jpeg").await?;
-    ctx.blobs.put(&keys.1, Bytes::from(picture.thumbnail.clone()), "image/jpeg").await?;
-    let row = New { id, worker, booking, kind, checklist_key, keys: keys.clone() };
+    let keys = (
+        format!("photos/{booking}/{id}.jpg"),
+        format!("photos/{booking}/{id}-thumb.jpg"),
+    );
+    ctx.blobs
+        .put(&keys.0, Bytes::from(picture.jpeg.clone()), "image/jpeg")
+        .await?;
+    ctx.blobs
+        .put(
+            &keys.1,
+            Bytes::from(picture.thumbnail.clone()),
+            "image/jpeg",
+        )
+        .await?;
+    let row = New {
+        id,
+        worker,
+        booking,
+        kind,
+        checklist_key,
+        keys: keys.clone(),
+    };
     let stored = insert(ctx, row, &picture).await;
     if stored.is_err() {
         ctx.blobs.delete(&keys.0).await.or_log("an orphaned photo");
-        ctx.blobs.delete(&keys.1).await.or_log("an orphaned thumbnail");
+        ctx.blobs
+            .delete(&keys.1)
+            .await
+            .or_log("an orphaned thumbnail");
     }
     stored
 }
@@ -57,11 +91,19 @@ struct New {
 async fn insert(ctx: &Ctx, new: New, picture: &Picture) -> Result<photo::Model> {
     let tx = ctx.db.begin_write().await?;
     let visit = booking::lock(&tx, new.booking).await?;
-    if !matches!(visit.status, BookingStatus::InService | BookingStatus::AwaitingAcceptance) {
+    if !matches!(
+        visit.status,
+        BookingStatus::InService | BookingStatus::AwaitingAcceptance
+    ) {
         return Err(AppError::invalid_state("签到之后、验收之前才能上传照片"));
     }
-    let proof =
-        consent::require::<PhotoCapture>(ctx, &tx, visit.customer_id, Some(Scope::booking(new.booking))).await?;
+    let proof = consent::require::<PhotoCapture>(
+        ctx,
+        &tx,
+        visit.customer_id,
+        Some(Scope::booking(new.booking)),
+    )
+    .await?;
     if store::count(&tx, new.booking).await? >= ctx.config.photo.per_booking {
         return Err(AppError::invalid_state("这次服务的照片已达上限"));
     }

@@ -8,8 +8,8 @@
 use crate::kernel::{AppError, Code, Result};
 use bytes::Bytes;
 use object_store::{
-    Attribute, Attributes, ClientOptions, ObjectStore, ObjectStoreExt, PutOptions, RetryConfig, aws::AmazonS3Builder,
-    local::LocalFileSystem, path::Path,
+    Attribute, Attributes, ClientOptions, ObjectStore, ObjectStoreExt, PutOptions, RetryConfig,
+    aws::AmazonS3Builder, local::LocalFileSystem, path::Path,
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -78,15 +78,24 @@ impl std::fmt::Debug for S3Settings {
 impl S3Settings {
     fn open(&self) -> Result<Store> {
         let Some((scheme, host)) = self.endpoint.trim_end_matches('/').split_once("://") else {
-            return Err(AppError::internal("the blob endpoint must start with https:// or http://"));
+            return Err(AppError::internal(
+                "the blob endpoint must start with https:// or http://",
+            ));
         };
-        let endpoint =
-            if self.path_style { format!("{scheme}://{host}") } else { format!("{scheme}://{}.{host}", self.bucket) };
+        let endpoint = if self.path_style {
+            format!("{scheme}://{host}")
+        } else {
+            format!("{scheme}://{}.{host}", self.bucket)
+        };
         let patience = ClientOptions::new()
             .with_connect_timeout(Duration::from_secs(3))
             .with_timeout(Duration::from_secs(30))
             .with_allow_http(scheme == "http");
-        let retry = RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(40), ..RetryConfig::default() };
+        let retry = RetryConfig {
+            max_retries: 2,
+            retry_timeout: Duration::from_secs(40),
+            ..RetryConfig::default()
+        };
         let store = AmazonS3Builder::new()
             .with_endpoint(endpoint)
             .with_virtual_hosted_style_request(!self.path_style)
@@ -98,7 +107,10 @@ impl S3Settings {
             .with_retry(retry)
             .build()
             .map_err(AppError::internal)?;
-        Ok(Store { inner: Arc::new(store), folder: None })
+        Ok(Store {
+            inner: Arc::new(store),
+            folder: None,
+        })
     }
 }
 
@@ -110,7 +122,10 @@ pub fn open(settings: &BlobSettings) -> Result<Arc<dyn Blobs>> {
             let store = LocalFileSystem::new_with_prefix(root).map_err(AppError::internal)?;
             // Deleting must not remove a folder that another `put` is about to use, so empty ones stay.
             let store = store.with_automatic_cleanup(false).with_fsync(true);
-            Ok(Arc::new(Store { inner: Arc::new(store), folder: Some(root.clone()) }))
+            Ok(Arc::new(Store {
+                inner: Arc::new(store),
+                folder: Some(root.clone()),
+            }))
         }
         BlobSettings::S3(settings) => Ok(Arc::new(settings.open()?)),
     }
@@ -124,9 +139,12 @@ struct Store {
 /// A key of ours: 1 to 8 segments of `a-z A-Z 0-9 - _ .` that do not start with a dot, 200 bytes at most.
 fn path(key: &str) -> Result<Path> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    let segment = |text: &str| !text.is_empty() && !text.starts_with('.') && text.bytes().all(plain);
+    let segment =
+        |text: &str| !text.is_empty() && !text.starts_with('.') && text.bytes().all(plain);
     if key.len() > 200 || key.split('/').count() > 8 || !key.split('/').all(segment) {
-        return Err(AppError::internal("a blob key has a form that is not allowed"));
+        return Err(AppError::internal(
+            "a blob key has a form that is not allowed",
+        ));
     }
     Path::parse(key).map_err(AppError::internal)
 }
@@ -134,7 +152,9 @@ fn path(key: &str) -> Result<Path> {
 fn refused(error: object_store::Error) -> AppError {
     match error {
         object_store::Error::NotFound { .. } => AppError::not_found(),
-        other => AppError::new(Code::Unavailable, "文件存储暂时不可用").retry_after(5).because(other),
+        other => AppError::new(Code::Unavailable, "文件存储暂时不可用")
+            .retry_after(5)
+            .because(other),
     }
 }
 
@@ -145,8 +165,15 @@ impl Blobs for Store {
         if self.folder.is_none() {
             attributes.insert(Attribute::ContentType, content_type.into());
         }
-        let options = PutOptions { attributes, ..PutOptions::default() };
-        self.inner.put_opts(&path(key)?, bytes.into(), options).await.map(drop).map_err(refused)
+        let options = PutOptions {
+            attributes,
+            ..PutOptions::default()
+        };
+        self.inner
+            .put_opts(&path(key)?, bytes.into(), options)
+            .await
+            .map(drop)
+            .map_err(refused)
     }
 
     async fn get(&self, key: &str) -> Result<Bytes> {
@@ -163,8 +190,14 @@ impl Blobs for Store {
 
     async fn ping(&self) -> Result<()> {
         if let Some(folder) = &self.folder {
-            let there = tokio::fs::metadata(folder).await.is_ok_and(|facts| facts.is_dir());
-            return if there { Ok(()) } else { Err(AppError::new(Code::Unavailable, "文件存储暂时不可用")) };
+            let there = tokio::fs::metadata(folder)
+                .await
+                .is_ok_and(|facts| facts.is_dir());
+            return if there {
+                Ok(())
+            } else {
+                Err(AppError::new(Code::Unavailable, "文件存储暂时不可用"))
+            };
         }
         match self.inner.head(&path(PROBE)?).await {
             Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -181,18 +214,37 @@ mod tests {
         blobs.ping().await.unwrap();
         let key = "photo/0190-ab_C/x.jpg";
         assert_eq!(blobs.get(key).await.unwrap_err().code, Code::NotFound);
-        blobs.put(key, Bytes::from_static(b"first"), "image/jpeg").await.unwrap();
+        blobs
+            .put(key, Bytes::from_static(b"first"), "image/jpeg")
+            .await
+            .unwrap();
         let large = Bytes::from(vec![7; 3_000_000]);
         blobs.put(key, large.clone(), "image/jpeg").await.unwrap();
-        blobs.put("photo/0190-ab_C/y.jpg", Bytes::new(), "image/jpeg").await.unwrap();
+        blobs
+            .put("photo/0190-ab_C/y.jpg", Bytes::new(), "image/jpeg")
+            .await
+            .unwrap();
         assert_eq!(blobs.get(key).await.unwrap(), large);
-        assert_eq!(blobs.get("photo/0190-ab_C/y.jpg").await.unwrap(), Bytes::new());
+        assert_eq!(
+            blobs.get("photo/0190-ab_C/y.jpg").await.unwrap(),
+            Bytes::new()
+        );
         blobs.delete(key).await.unwrap();
         blobs.delete(key).await.unwrap();
         assert_eq!(blobs.get(key).await.unwrap_err().code, Code::NotFound);
-        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".hidden", "a\\b", "a b", "猫", "a\0", "a%2e"] {
-            assert_eq!(blobs.get(bad).await.unwrap_err().code, Code::Internal, "{bad:?}");
-            assert!(blobs.put(bad, Bytes::new(), "image/jpeg").await.is_err(), "{bad:?}");
+        for bad in [
+            "", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".hidden", "a\\b", "a b", "猫",
+            "a\0", "a%2e",
+        ] {
+            assert_eq!(
+                blobs.get(bad).await.unwrap_err().code,
+                Code::Internal,
+                "{bad:?}"
+            );
+            assert!(
+                blobs.put(bad, Bytes::new(), "image/jpeg").await.is_err(),
+                "{bad:?}"
+            );
             assert!(blobs.delete(bad).await.is_err(), "{bad:?}");
         }
         assert!(blobs.get(&"a".repeat(201)).await.is_err());
@@ -204,7 +256,10 @@ mod tests {
         let root = home.path().join("made/when/missing");
         let blobs = open(&BlobSettings::Local { root: root.clone() }).unwrap();
         conforms(&*blobs).await;
-        blobs.put("kept/z", Bytes::from_static(b"z"), "image/jpeg").await.unwrap();
+        blobs
+            .put("kept/z", Bytes::from_static(b"z"), "image/jpeg")
+            .await
+            .unwrap();
         assert_eq!(std::fs::read(root.join("kept/z")).unwrap(), b"z");
         std::fs::remove_dir_all(&root).unwrap();
         assert_eq!(blobs.ping().await.unwrap_err().code, Code::Unavailable);
@@ -213,23 +268,54 @@ mod tests {
     #[tokio::test]
     async fn a_store_in_memory_conforms() {
         let inner = Arc::new(object_store::memory::InMemory::new());
-        conforms(&Store { inner: inner.clone(), folder: None }).await;
-        let store = Store { inner: inner.clone(), folder: None };
-        store.put("a/b", Bytes::from_static(b"x"), "image/jpeg").await.unwrap();
+        conforms(&Store {
+            inner: inner.clone(),
+            folder: None,
+        })
+        .await;
+        let store = Store {
+            inner: inner.clone(),
+            folder: None,
+        };
+        store
+            .put("a/b", Bytes::from_static(b"x"), "image/jpeg")
+            .await
+            .unwrap();
         let found = inner.get(&Path::from("a/b")).await.unwrap();
-        assert_eq!(found.attributes.get(&Attribute::ContentType).map(AsRef::as_ref), Some("image/jpeg"));
+        assert_eq!(
+            found
+                .attributes
+                .get(&Attribute::ContentType)
+                .map(AsRef::as_ref),
+            Some("image/jpeg")
+        );
     }
 
     #[tokio::test]
     #[ignore = "needs an S3-compatible store: LINJIAN_TEST_S3_ENDPOINT with bucket `linjian-test`, keys `test`/`test`"]
-    #[expect(clippy::disallowed_methods, reason = "tests are told by the environment where the store is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are told by the environment where the store is"
+    )]
     async fn an_s3_store_conforms() {
         let endpoint = std::env::var("LINJIAN_TEST_S3_ENDPOINT")
             .expect("LINJIAN_TEST_S3_ENDPOINT must name an S3-compatible store for tests");
-        let settings = S3Settings { endpoint, ..s3(true) };
+        let settings = S3Settings {
+            endpoint,
+            ..s3(true)
+        };
         conforms(&*open(&BlobSettings::S3(settings.clone())).unwrap()).await;
-        let elsewhere = S3Settings { bucket: "not-there".into(), ..settings };
-        assert!(open(&BlobSettings::S3(elsewhere)).unwrap().get("a").await.is_err());
+        let elsewhere = S3Settings {
+            bucket: "not-there".into(),
+            ..settings
+        };
+        assert!(
+            open(&BlobSettings::S3(elsewhere))
+                .unwrap()
+                .get("a")
+                .await
+                .is_err()
+        );
     }
 
     fn s3(path_style: bool) -> S3Settings {
@@ -251,10 +337,24 @@ mod tests {
 
     #[test]
     fn settings_do_not_show_keys_and_refuse_an_endpoint_without_scheme() {
-        let settings = S3Settings { key_id: "AKID-x".into(), secret: "s3cr3t".into(), ..s3(false) };
+        let settings = S3Settings {
+            key_id: "AKID-x".into(),
+            secret: "s3cr3t".into(),
+            ..s3(false)
+        };
         let shown = format!("{:?}", BlobSettings::S3(settings.clone()));
-        assert!(shown.contains("linjian-test") && !shown.contains("s3cr3t") && !shown.contains("AKID-x"));
+        assert!(
+            shown.contains("linjian-test")
+                && !shown.contains("s3cr3t")
+                && !shown.contains("AKID-x")
+        );
         assert!(open(&BlobSettings::S3(settings)).is_ok());
-        assert!(open(&BlobSettings::S3(S3Settings { endpoint: "cos.example".into(), ..s3(false) })).is_err());
+        assert!(
+            open(&BlobSettings::S3(S3Settings {
+                endpoint: "cos.example".into(),
+                ..s3(false)
+            }))
+            .is_err()
+        );
     }
 }

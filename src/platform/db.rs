@@ -3,8 +3,9 @@
 use crate::kernel::{AppError, Code, Result};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
-    FromQueryResult, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    EntityTrait, FromQueryResult, Select, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait, Value,
 };
 use std::{path::Path, time::Duration};
 
@@ -25,17 +26,28 @@ impl Db {
     pub async fn open(url: &str, data_dir: &Path, max_connections: u32) -> Result<Self> {
         let url = if url.is_empty() {
             std::fs::create_dir_all(data_dir).map_err(AppError::internal)?;
-            format!("sqlite://{}?mode=rwc", data_dir.join("linjian.sqlite").display())
+            format!(
+                "sqlite://{}?mode=rwc",
+                data_dir.join("linjian.sqlite").display()
+            )
         } else {
             url.to_owned()
         };
         if url.starts_with("sqlite") {
             let writer = connect(sqlite(&url, 1)).await?;
             let reader = connect(sqlite(&url, max_connections.clamp(2, 16))).await?;
-            Ok(Self { writer, reader, url })
+            Ok(Self {
+                writer,
+                reader,
+                url,
+            })
         } else {
             let pool = connect(options(&url, max_connections)).await?;
-            Ok(Self { writer: pool.clone(), reader: pool, url })
+            Ok(Self {
+                writer: pool.clone(),
+                reader: pool,
+                url,
+            })
         }
     }
 
@@ -47,7 +59,9 @@ impl Db {
         let single = self.single().await?;
         if self.backend() == DbBackend::Postgres {
             // Several nodes may start at once; the number is ours alone.
-            single.execute_unprepared("SELECT pg_advisory_lock(7248118840)").await?;
+            single
+                .execute_unprepared("SELECT pg_advisory_lock(7248118840)")
+                .await?;
         }
         let done = Migrator::up(&single, None).await;
         if self.backend() == DbBackend::Postgres {
@@ -62,7 +76,11 @@ impl Db {
     /// # Errors
     /// `unavailable` when the database cannot be reached.
     pub async fn single(&self) -> Result<DatabaseConnection> {
-        if self.url.starts_with("sqlite") { Ok(self.writer.clone()) } else { connect(options(&self.url, 1)).await }
+        if self.url.starts_with("sqlite") {
+            Ok(self.writer.clone())
+        } else {
+            connect(options(&self.url, 1)).await
+        }
     }
 
     /// Begins a write: IMMEDIATE on SQLite, so that it never fails half-way for want of the lock.
@@ -93,7 +111,8 @@ impl Db {
     /// `unavailable` when it does not answer.
     pub async fn ping(&self) -> Result<()> {
         let one = Statement::from_string(self.backend(), "SELECT 1");
-        let alive = tokio::time::timeout(Duration::from_secs(2), self.reader.query_one_raw(one)).await;
+        let alive =
+            tokio::time::timeout(Duration::from_secs(2), self.reader.query_one_raw(one)).await;
         match alive {
             Ok(Ok(_)) => Ok(()),
             _ => Err(AppError::new(Code::Unavailable, "数据库没有应答")),
@@ -103,7 +122,10 @@ impl Db {
 
 fn options(url: &str, max: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(max).acquire_timeout(Duration::from_secs(10)).sqlx_logging(false);
+    options
+        .max_connections(max)
+        .acquire_timeout(Duration::from_secs(10))
+        .sqlx_logging(false);
     options
 }
 
@@ -120,7 +142,9 @@ fn sqlite(url: &str, max: u32) -> ConnectOptions {
 }
 
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection> {
-    Database::connect(options).await.map_err(|error| AppError::new(Code::Unavailable, "数据库连接失败").because(error))
+    Database::connect(options)
+        .await
+        .map_err(|error| AppError::new(Code::Unavailable, "数据库连接失败").because(error))
 }
 
 /// A raw statement with its values; `?` stands for a parameter on both databases. The text is ours, never a caller's.
@@ -149,7 +173,10 @@ pub fn statement(backend: DbBackend, sql: &str, values: Vec<Value>) -> Statement
 #[async_trait::async_trait]
 pub trait OneByKey<M> {
     /// The row, if there is one.
-    async fn one_by_key<C: ConnectionTrait + Sync>(self, db: &C) -> Result<Option<M>, sea_orm::DbErr>;
+    async fn one_by_key<C: ConnectionTrait + Sync>(
+        self,
+        db: &C,
+    ) -> Result<Option<M>, sea_orm::DbErr>;
 }
 
 #[async_trait::async_trait]
@@ -158,7 +185,10 @@ where
     E: EntityTrait + 'static,
     E::Model: FromQueryResult + Send + Sync,
 {
-    async fn one_by_key<C: ConnectionTrait + Sync>(self, db: &C) -> Result<Option<E::Model>, sea_orm::DbErr> {
+    async fn one_by_key<C: ConnectionTrait + Sync>(
+        self,
+        db: &C,
+    ) -> Result<Option<E::Model>, sea_orm::DbErr> {
         Ok(self.all(db).await?.into_iter().next())
     }
 }

@@ -62,7 +62,8 @@ pub enum Limit {
     Export,
 }
 
-type Keyed<C> = RateLimiter<u64, DefaultKeyedStateStore<u64>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+type Keyed<C> =
+    RateLimiter<u64, DefaultKeyedStateStore<u64>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 struct Budget<C: Clock> {
     keyed: Keyed<C>,
@@ -95,7 +96,11 @@ impl<C: Clock> Limits<C> {
         C: Clone,
     {
         let budget = |per_minute| Budget {
-            keyed: RateLimiter::new(Quota::per_minute(per_minute), DefaultKeyedStateStore::default(), clock.clone()),
+            keyed: RateLimiter::new(
+                Quota::per_minute(per_minute),
+                DefaultKeyedStateStore::default(),
+                clock.clone(),
+            ),
             checks: AtomicU32::new(0),
         };
         Self {
@@ -130,11 +135,15 @@ impl<C: Clock> Limits<C> {
             budget.keyed.retain_recent();
             budget.keyed.shrink_to_fit();
         }
-        budget.keyed.check_key(&self.hash.hash_one(key)).map_err(|not_until| {
-            let wait = not_until.wait_time_from(self.clock.now());
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            AppError::new(Code::RateLimited, "操作太频繁了,请稍后再试").retry_after(seconds.max(1))
-        })
+        budget
+            .keyed
+            .check_key(&self.hash.hash_one(key))
+            .map_err(|not_until| {
+                let wait = not_until.wait_time_from(self.clock.now());
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                AppError::new(Code::RateLimited, "操作太频繁了,请稍后再试")
+                    .retry_after(seconds.max(1))
+            })
     }
 }
 
@@ -159,7 +168,10 @@ mod tests {
 
     fn limits(per_minute: u32) -> (Limits<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
-        (Limits::with_clock(settings(per_minute), clock.clone()), clock)
+        (
+            Limits::with_clock(settings(per_minute), clock.clone()),
+            clock,
+        )
     }
 
     #[test]
@@ -169,10 +181,16 @@ mod tests {
             limits.check(Limit::Login, "a").unwrap();
         }
         let error = limits.check(Limit::Login, "a").unwrap_err();
-        assert_eq!((error.code, error.retry_after), (Code::RateLimited, Some(20)));
+        assert_eq!(
+            (error.code, error.retry_after),
+            (Code::RateLimited, Some(20))
+        );
         clock.advance(Duration::from_millis(19_500));
         // Half a second more to wait is told as a whole one.
-        assert_eq!(limits.check(Limit::Login, "a").unwrap_err().retry_after, Some(1));
+        assert_eq!(
+            limits.check(Limit::Login, "a").unwrap_err().retry_after,
+            Some(1)
+        );
         clock.advance(Duration::from_millis(500));
         limits.check(Limit::Login, "a").unwrap();
     }
@@ -180,7 +198,14 @@ mod tests {
     #[test]
     fn keys_and_kinds_do_not_share_a_budget() {
         let (limits, _) = limits(1);
-        let kinds = [Limit::Account, Limit::Address, Limit::Login, Limit::Invitation, Limit::Upload, Limit::Export];
+        let kinds = [
+            Limit::Account,
+            Limit::Address,
+            Limit::Login,
+            Limit::Invitation,
+            Limit::Upload,
+            Limit::Export,
+        ];
         for kind in kinds {
             for key in ["a", "b"] {
                 limits.check(kind, key).unwrap();
@@ -206,7 +231,11 @@ mod tests {
         let limits = Limits::new(settings(2));
         limits.check(Limit::Upload, "a").unwrap();
         limits.check(Limit::Upload, "a").unwrap();
-        let wait = limits.check(Limit::Upload, "a").unwrap_err().retry_after.unwrap();
+        let wait = limits
+            .check(Limit::Upload, "a")
+            .unwrap_err()
+            .retry_after
+            .unwrap();
         assert!((1..=30).contains(&wait));
     }
 }

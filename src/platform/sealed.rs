@@ -18,7 +18,12 @@ pub fn seal(vault: &Vault, column: Column, row: impl Into<Uuid>, plain: &str) ->
 ///
 /// # Errors
 /// `internal` when the envelope was moved, cut or sealed with an unknown key.
-pub fn unseal(vault: &Vault, column: Column, row: impl Into<Uuid>, sealed: &Sealed) -> Result<String> {
+pub fn unseal(
+    vault: &Vault,
+    column: Column,
+    row: impl Into<Uuid>,
+    sealed: &Sealed,
+) -> Result<String> {
     vault.unseal(column.place(row.into()), sealed.envelope())
 }
 

@@ -4,7 +4,9 @@ use super::Db;
 use crate::kernel::{AppError, Result, ShiftClock};
 use chrono::{DateTime, Duration, Utc};
 use entity::deployment;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, QuerySelect, sea_query::OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, EntityTrait, QuerySelect, sea_query::OnConflict,
+};
 
 const KEY: &str = "clock_offset_ms";
 
@@ -13,7 +15,10 @@ const KEY: &str = "clock_offset_ms";
 /// # Errors
 /// A database fault.
 pub async fn follow(db: &Db, clock: &ShiftClock) -> Result<()> {
-    let row = deployment::Entity::find_by_id(KEY).all(db.read()).await?.pop();
+    let row = deployment::Entity::find_by_id(KEY)
+        .all(db.read())
+        .await?
+        .pop();
     if let Some(offset) = row.and_then(|row| row.value.parse::<i64>().ok()) {
         clock.set_offset_ms(offset);
     }
@@ -27,11 +32,21 @@ pub async fn follow(db: &Db, clock: &ShiftClock) -> Result<()> {
 pub async fn advance(db: &Db, clock: &ShiftClock, by: Duration) -> Result<DateTime<Utc>> {
     let tx = db.begin_write().await?;
     deployment::Entity::insert(row("0", clock.now_utc()))
-        .on_conflict(OnConflict::column(deployment::Column::Key).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::column(deployment::Column::Key)
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(&tx)
         .await?;
-    let old = deployment::Entity::find_by_id(KEY).lock_exclusive().all(&tx).await?.pop();
-    let old: i64 = old.and_then(|row| row.value.parse().ok()).unwrap_or_default();
+    let old = deployment::Entity::find_by_id(KEY)
+        .lock_exclusive()
+        .all(&tx)
+        .await?
+        .pop();
+    let old: i64 = old
+        .and_then(|row| row.value.parse().ok())
+        .unwrap_or_default();
     let new = old
         .checked_add(by.num_milliseconds())
         .filter(|ms| *ms < Duration::days(36_525).num_milliseconds())
@@ -43,5 +58,9 @@ pub async fn advance(db: &Db, clock: &ShiftClock, by: Duration) -> Result<DateTi
 }
 
 fn row(value: &str, at: DateTime<Utc>) -> deployment::ActiveModel {
-    deployment::ActiveModel { key: Set(KEY.into()), value: Set(value.into()), updated_at: Set(at) }
+    deployment::ActiveModel {
+        key: Set(KEY.into()),
+        value: Set(value.into()),
+        updated_at: Set(at),
+    }
 }

@@ -44,7 +44,9 @@ pub struct Place {
 
 impl Place {
     fn aad(self) -> Aad<Vec<u8>> {
-        Aad::from(format!("{}\0{}\0{}", self.table, self.column, self.row.hyphenated()).into_bytes())
+        Aad::from(
+            format!("{}\0{}\0{}", self.table, self.column, self.row.hyphenated()).into_bytes(),
+        )
     }
 }
 
@@ -59,23 +61,36 @@ impl Keys {
     fn derive(master: &[u8; 32], id: &str) -> Result<Self> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         if id.is_empty() || id.len() > MAX_KEY_ID || !id.bytes().all(plain) {
-            return Err(AppError::internal("a key id must be 1 to 32 of A-Z, a-z, 0-9, '-', '_', '.'"));
+            return Err(AppError::internal(
+                "a key id must be 1 to 32 of A-Z, a-z, 0-9, '-', '_', '.'",
+            ));
         }
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"linjian vault 1").extract(master);
         let fields = UnboundKey::new(&AES_256_GCM, &expand(&root, b"fields")?).map_err(broken)?;
         let indexes = hmac::Key::new(hmac::HMAC_SHA256, &expand(&root, b"blind indexes")?);
-        Ok(Self { id: id.to_owned(), fields: LessSafeKey::new(fields), indexes })
+        Ok(Self {
+            id: id.to_owned(),
+            fields: LessSafeKey::new(fields),
+            indexes,
+        })
     }
 
     fn index(&self, column: &str, normalised: &str) -> Vec<u8> {
         let of_column = hmac::sign(&self.indexes, column.as_bytes());
-        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, of_column.as_ref()), normalised.as_bytes()).as_ref().to_vec()
+        hmac::sign(
+            &hmac::Key::new(hmac::HMAC_SHA256, of_column.as_ref()),
+            normalised.as_bytes(),
+        )
+        .as_ref()
+        .to_vec()
     }
 }
 
 fn expand(root: &hkdf::Prk, purpose: &[u8]) -> Result<[u8; 32]> {
     let mut key = [0; 32];
-    root.expand(&[purpose], hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut key)).map_err(broken)?;
+    root.expand(&[purpose], hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut key))
+        .map_err(broken)?;
     Ok(key)
 }
 
@@ -91,14 +106,19 @@ pub struct Vault {
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Vault").field("key_id", &self.current.id).finish_non_exhaustive()
+        f.debug_struct("Vault")
+            .field("key_id", &self.current.id)
+            .finish_non_exhaustive()
     }
 }
 
 impl Vault {
     /// A vault that seals with `master_key` under the name `key_id` (1 to 32 of `A-Z a-z 0-9 - _ .`).
     pub fn open(master_key: [u8; 32], key_id: &str) -> Result<Self> {
-        Ok(Self { current: Keys::derive(&master_key, key_id)?, old: Vec::new() })
+        Ok(Self {
+            current: Keys::derive(&master_key, key_id)?,
+            old: Vec::new(),
+        })
     }
 
     /// The embedded vault: reads the key file, or makes one with a random key and mode 0600.
@@ -115,15 +135,22 @@ impl Vault {
             read => read,
         };
         let text = text.map_err(AppError::internal)?;
-        let mode = fs::metadata(path).map_err(AppError::internal)?.permissions().mode();
+        let mode = fs::metadata(path)
+            .map_err(AppError::internal)?
+            .permissions()
+            .mode();
         if mode & 0o077 != 0 {
             tracing::warn!("the vault's key file can be read by others; its mode should be 0600");
         }
         let mut vault: Option<Self> = None;
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let key = STANDARD.decode(line).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-            let key =
-                key.ok_or_else(|| AppError::internal("a line of the vault's key file is not base64 of 32 bytes"))?;
+            let key = STANDARD
+                .decode(line)
+                .ok()
+                .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            let key = key.ok_or_else(|| {
+                AppError::internal("a line of the vault's key file is not base64 of 32 bytes")
+            })?;
             let id = key_id(&key)?;
             vault = Some(match vault {
                 None => Self::open(key, &id)?,
@@ -152,23 +179,35 @@ impl Vault {
         let mut nonce = [0; NONCE_LEN];
         fill(&mut nonce);
         let mut body = plain.as_bytes().to_vec();
-        fields.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), place.aad(), &mut body).map_err(broken)?;
+        fields
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), place.aad(), &mut body)
+            .map_err(broken)?;
         let length = u8::try_from(id.len()).map_err(AppError::internal)?;
         Ok([&[VERSION, length], id.as_bytes(), &nonce, &body].concat())
     }
 
     /// Opens what was sealed for this place, by the present or an old key. Anything else is our fault: 500.
     pub fn unseal(&self, place: Place, sealed: &[u8]) -> Result<String> {
-        let shut = || AppError::internal(format!("{}.{} holds a value that does not open", place.table, place.column));
+        let shut = || {
+            AppError::internal(format!(
+                "{}.{} holds a value that does not open",
+                place.table, place.column
+            ))
+        };
         let (id, rest) = split(sealed).ok_or_else(shut)?;
-        let keys = self.all_keys().find(|keys| keys.id.as_bytes() == id).ok_or_else(shut)?;
+        let keys = self
+            .all_keys()
+            .find(|keys| keys.id.as_bytes() == id)
+            .ok_or_else(shut)?;
         let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or_else(shut)?;
         let mut body = body.to_vec();
         let plain = keys
             .fields
             .open_in_place(Nonce::assume_unique_for_key(*nonce), place.aad(), &mut body)
             .map_err(|_| shut())?;
-        std::str::from_utf8(plain).map(str::to_owned).map_err(|_| shut())
+        std::str::from_utf8(plain)
+            .map(str::to_owned)
+            .map_err(|_| shut())
     }
 
     /// Whether the value was sealed by the present key; otherwise it waits to be sealed again (SEC-24).
@@ -185,7 +224,9 @@ impl Vault {
 
     /// The index of a value under every key, the present one first: while a column is being re-keyed, look for any.
     pub fn blind_indexes(&self, column: &'static str, normalised: &str) -> Vec<Vec<u8>> {
-        self.all_keys().map(|keys| keys.index(column, normalised)).collect()
+        self.all_keys()
+            .map(|keys| keys.index(column, normalised))
+            .collect()
     }
 }
 
@@ -200,7 +241,9 @@ fn split(sealed: &[u8]) -> Option<(&[u8], &[u8])> {
 /// A name that follows from the key and tells nothing about it.
 fn key_id(master: &[u8; 32]) -> Result<String> {
     let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"linjian vault key id").extract(master);
-    Ok(hex::encode(expand(&root, b"id")?.get(..8).unwrap_or_default()))
+    Ok(hex::encode(
+        expand(&root, b"id")?.get(..8).unwrap_or_default(),
+    ))
 }
 
 /// Writes a new key beside `path` and links it into place, so that of two processes starting at once both end with the
@@ -213,7 +256,11 @@ fn create_key_file(path: &Path) -> io::Result<()> {
     fill(&mut key);
     let draft = path.with_extension(format!("new-{}", random_token(9)));
     let written = (|| {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&draft)?;
         writeln!(file, "{}", STANDARD.encode(key))?;
         file.sync_all()?;
         match fs::hard_link(&draft, path) {
@@ -224,7 +271,10 @@ fn create_key_file(path: &Path) -> io::Result<()> {
     fs::remove_file(&draft).and(written)
 }
 
-#[expect(clippy::expect_used, reason = "without randomness there is no safe way on")]
+#[expect(
+    clippy::expect_used,
+    reason = "without randomness there is no safe way on"
+)]
 fn fill(bytes: &mut [u8]) {
     rand::fill(bytes).expect("the system gives random bytes");
 }
@@ -240,7 +290,12 @@ pub fn random_token(bytes: usize) -> String {
 pub fn random_code(len: usize) -> String {
     let mut random = vec![0; len];
     fill(&mut random);
-    random.iter().filter_map(|byte| CODE_ALPHABET.get(usize::from(byte & 31))).copied().map(char::from).collect()
+    random
+        .iter()
+        .filter_map(|byte| CODE_ALPHABET.get(usize::from(byte & 31)))
+        .copied()
+        .map(char::from)
+        .collect()
 }
 
 /// SHA-256 as 64 lower-case hex digits; for tokens kept as hashes and for fingerprints of files.
@@ -249,166 +304,4 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
-    use std::collections::HashSet;
-
-    const PHONE: Place = Place { table: "account", column: "phone_sealed", row: Uuid::from_u128(7) };
-
-    fn vault() -> Vault {
-        Vault::open([1; 32], "2026-a").unwrap()
-    }
-
-    #[test]
-    fn a_sealed_value_opens_in_its_place_and_shows_nothing() {
-        let sealed = vault().seal(PHONE, "13812345678").unwrap();
-        assert_eq!(vault().unseal(PHONE, &sealed).unwrap(), "13812345678");
-        assert_eq!(sealed.len(), 2 + "2026-a".len() + 12 + 11 + 16);
-        assert_eq!(&sealed[..8], b"\x01\x062026-a");
-        assert!(!sealed.windows(4).any(|part| part == b"1381"));
-        assert_ne!(sealed, vault().seal(PHONE, "13812345678").unwrap());
-    }
-
-    #[test]
-    fn a_value_moved_to_another_row_column_or_table_does_not_open() {
-        let sealed = vault().seal(PHONE, "13812345678").unwrap();
-        for elsewhere in [
-            Place { row: Uuid::from_u128(8), ..PHONE },
-            Place { column: "name_sealed", ..PHONE },
-            Place { table: "worker", ..PHONE },
-            Place { table: "accountphone", column: "_sealed", ..PHONE },
-        ] {
-            assert!(vault().unseal(elsewhere, &sealed).is_err(), "{elsewhere:?}");
-        }
-    }
-
-    #[test]
-    fn the_wrong_key_does_not_open_even_under_the_same_name() {
-        let sealed = vault().seal(PHONE, "x").unwrap();
-        assert!(Vault::open([2; 32], "2026-a").unwrap().unseal(PHONE, &sealed).is_err());
-        let error = Vault::open([1; 32], "2026-b").unwrap().unseal(PHONE, &sealed).unwrap_err();
-        assert!(!format!("{error:?}").contains("2026"));
-    }
-
-    #[test]
-    fn after_a_rotation_old_values_open_and_new_ones_use_the_new_key() {
-        let old = vault().seal(PHONE, "梅").unwrap();
-        let rotated = Vault::open([2; 32], "2026-b").unwrap().with_old_key("2026-a", [1; 32]).unwrap();
-        assert_eq!(rotated.unseal(PHONE, &old).unwrap(), "梅");
-        assert!(!rotated.is_current(&old) && vault().is_current(&old));
-        let new = rotated.seal(PHONE, "梅").unwrap();
-        assert!(rotated.is_current(&new));
-        assert!(vault().unseal(PHONE, &new).is_err());
-        assert_eq!(rotated.blind_indexes("phone", "1")[1], vault().blind_index("phone", "1"));
-        assert!(rotated.with_old_key("2026-b", [3; 32]).is_err());
-    }
-
-    #[test]
-    fn a_blind_index_is_stable_per_column_and_key() {
-        let index = vault().blind_index("phone", "13812345678");
-        assert_eq!(index.len(), 32);
-        assert_eq!(index, vault().blind_index("phone", "13812345678"));
-        assert_ne!(index, vault().blind_index("phone", "13812345679"));
-        assert_ne!(index, vault().blind_index("openid", "13812345678"));
-        assert_ne!(index, Vault::open([2; 32], "2026-a").unwrap().blind_index("phone", "13812345678"));
-    }
-
-    #[test]
-    fn the_derivation_of_keys_never_changes() {
-        // Values at rest depend on it: a change makes every stored index and envelope unreadable. The expected values
-        // were computed by another implementation of HKDF, HMAC and AES-GCM.
-        assert_eq!(
-            hex::encode(vault().blind_index("phone", "13812345678")),
-            "01ff1ad72a25c8ba7b4135239ba0e3f2ead951da49bd04c73f521dbd5343b10c"
-        );
-        let sealed = hex::decode(
-            "0106323032362d61000102030405060708090a0b97f623bd8430cf3470d09b5df49c34dbf9e652973e58f48b263688",
-        )
-        .unwrap();
-        assert_eq!(vault().unseal(PHONE, &sealed).unwrap(), "13812345678");
-    }
-
-    #[test]
-    fn a_key_file_is_made_once_with_mode_0600_and_read_again() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("keys/vault.key");
-        let first = Vault::load_or_create(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let sealed = first.seal(PHONE, "x").unwrap();
-        assert_eq!(Vault::load_or_create(&path).unwrap().unseal(PHONE, &sealed).unwrap(), "x");
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(STANDARD.decode(text.trim()).unwrap().len(), 32);
-        assert!(!format!("{first:?}").contains(text.trim()));
-
-        fs::write(&path, format!("{}\n{text}", STANDARD.encode([9; 32]))).unwrap();
-        let rotated = Vault::load_or_create(&path).unwrap();
-        assert_eq!(rotated.unseal(PHONE, &sealed).unwrap(), "x");
-        assert!(!rotated.is_current(&sealed));
-        for bad in ["", "\n", "short", "AAAA\n"] {
-            fs::write(&path, bad).unwrap();
-            assert!(Vault::load_or_create(&path).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn processes_that_start_at_once_end_with_the_same_key() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("vault.key");
-        let ids: HashSet<String> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| Vault::load_or_create(&path).unwrap().current.id)).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
-        assert_eq!(ids.len(), 1);
-    }
-
-    #[test]
-    fn key_ids_have_a_narrow_form() {
-        for bad in ["", "a b", "键", &"a".repeat(33)] {
-            assert!(Vault::open([1; 32], bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn tokens_and_codes_are_long_unlike_and_of_their_alphabet() {
-        let tokens: HashSet<String> = (0..500).map(|_| random_token(32)).collect();
-        assert_eq!(tokens.len(), 500);
-        assert!(tokens.iter().all(|token| URL_SAFE_NO_PAD.decode(token).unwrap().len() == 32));
-        assert_eq!(URL_SAFE_NO_PAD.decode(random_token(1)).unwrap().len(), 16);
-        let letters: HashSet<char> = (0..200).flat_map(|_| random_code(26).chars().collect::<Vec<_>>()).collect();
-        assert_eq!(letters, CODE_ALPHABET.iter().copied().map(char::from).collect());
-        assert_eq!(random_code(26).len(), 26);
-    }
-
-    #[test]
-    fn the_fingerprint_is_sha_256() {
-        assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn whatever_was_sealed_comes_back(plain in any::<String>(), row in any::<u128>()) {
-            let place = Place { row: Uuid::from_u128(row), ..PHONE };
-            let sealed = vault().seal(place, &plain).unwrap();
-            prop_assert_eq!(vault().unseal(place, &sealed).unwrap(), plain);
-        }
-
-        #[test]
-        fn one_changed_bit_or_a_cut_end_does_not_open(bit in 0usize..8 * 47, cut in 0usize..47) {
-            let mut sealed = vault().seal(PHONE, "13812345678").unwrap();
-            prop_assert!(vault().unseal(PHONE, &sealed[..cut]).is_err());
-            sealed[bit / 8] ^= 1 << (bit % 8);
-            prop_assert!(vault().unseal(PHONE, &sealed).is_err());
-        }
-
-        #[test]
-        fn random_bytes_do_not_open(bytes in any::<Vec<u8>>()) {
-            prop_assert!(vault().unseal(PHONE, &bytes).is_err());
-            prop_assert!(!vault().is_current(&bytes) || bytes.len() >= 8);
-        }
-    }
-}
+mod tests;

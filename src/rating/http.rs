@@ -62,11 +62,31 @@ async fn rate(
     idem: Idem,
     body: Valid<RatingIn>,
 ) -> Result<HttpResponse> {
-    let RatingIn { quality, punctuality, attitude, communication, value, comment } = body.value;
-    let given = Submit { quality, punctuality, attitude, communication, value, comment };
+    let RatingIn {
+        quality,
+        punctuality,
+        attitude,
+        communication,
+        value,
+        comment,
+    } = body.value;
+    let given = Submit {
+        quality,
+        punctuality,
+        attitude,
+        communication,
+        value,
+        comment,
+    };
     let rate = async |tx: &DatabaseTransaction| {
         let row = submit::submit(&ctx, tx, actor.id, *id, given).await?;
-        Ok(RatingOut { id: row.id, score: number(row.score), submitted_at: row.submitted_at })
+        Ok(RatingOut {
+            id: row.id,
+            score: number(row.score),
+            submitted_at: row.submitted_at,
+        })
     };
-    idem.required(actor.id, &body.hash)?.run(&ctx, StatusCode::CREATED, rate).await
+    idem.required(actor.id, &body.hash)?
+        .run(&ctx, StatusCode::CREATED, rate)
+        .await
 }

@@ -12,7 +12,10 @@ use entity::{
     rating,
     values::BookingStatus,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::OnConflict,
+};
 
 /// The five dimensions, in the glossary's order.
 pub(super) struct Submit {
@@ -40,7 +43,14 @@ pub(super) async fn submit(
         return Err(AppError::invalid_state("服务完成并验收后才能评分"));
     }
     let rating_id: RatingId = ctx.env.id();
-    let Submit { quality, punctuality, attitude, communication, value, comment } = given;
+    let Submit {
+        quality,
+        punctuality,
+        attitude,
+        communication,
+        value,
+        comment,
+    } = given;
     let score = score([quality, punctuality, attitude, communication, value]);
     let row = rating::ActiveModel {
         id: Set(rating_id),
@@ -57,15 +67,28 @@ pub(super) async fn submit(
         submitted_at: Set(ctx.env.now()),
     };
     let made = rating::Entity::insert(row)
-        .on_conflict(OnConflict::column(rating::Column::BookingId).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::column(rating::Column::BookingId)
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(tx)
         .await?;
     if made == 0 {
         return Err(AppError::new(Code::Conflict, "这次服务已经评过分"));
     }
-    let event =
-        RatingSubmitted { rating_id, booking_id: id, customer_id: customer, worker_id: visit.worker_id, score };
+    let event = RatingSubmitted {
+        rating_id,
+        booking_id: id,
+        customer_id: customer,
+        worker_id: visit.worker_id,
+        score,
+    };
     outbox::append(tx, &ctx.env, &event).await?;
-    let row = rating::Entity::find().filter(rating::Column::Id.eq(rating_id)).all(tx).await?.pop();
+    let row = rating::Entity::find()
+        .filter(rating::Column::Id.eq(rating_id))
+        .all(tx)
+        .await?
+        .pop();
     row.ok_or_else(|| AppError::internal("the rating was written and is gone"))
 }

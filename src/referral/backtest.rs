@@ -68,7 +68,8 @@ pub(super) async fn run(
 ) -> Result<BacktestOut> {
     let db = ctx.db.read();
     let draft = by_id(db, id).await?;
-    let draft = compile(&draft.document).map_err(|_| AppError::invalid_state("草稿还不能运行,请先看检查结果"))?;
+    let draft = compile(&draft.document)
+        .map_err(|_| AppError::invalid_state("草稿还不能运行,请先看检查结果"))?;
     let base = match against {
         Some(other) => compile(&by_id(db, other).await?.document)?,
         None => live(ctx, db).await?.rules.clone(),
@@ -84,14 +85,21 @@ pub(super) async fn run(
             .limit(BATCH)
             .all(db)
             .await?;
-        let Some(last) = rows.last() else { return Ok(out) };
+        let Some(last) = rows.last() else {
+            return Ok(out);
+        };
         after = last.id;
         replay(&mut out, rows, &draft, &base);
     }
 }
 
 /// One batch: the recorded facts of each event and person, judged by both sets.
-fn replay(out: &mut BacktestOut, rows: Vec<decision::Model>, draft: &CompiledRuleSet, base: &CompiledRuleSet) {
+fn replay(
+    out: &mut BacktestOut,
+    rows: Vec<decision::Model>,
+    draft: &CompiledRuleSet,
+    base: &CompiledRuleSet,
+) {
     let mut cases: BTreeMap<(EventId, AccountId), decision::Model> = BTreeMap::new();
     for row in rows {
         match row.blocked_by.as_deref() {
@@ -105,17 +113,35 @@ fn replay(out: &mut BacktestOut, rows: Vec<decision::Model>, draft: &CompiledRul
         }
     }
     for ((event_id, customer_id), row) in cases {
-        let Some(kind) = EventKind::parse(&row.event_kind) else { continue };
+        let Some(kind) = EventKind::parse(&row.event_kind) else {
+            continue;
+        };
         let facts: Facts = serde_json::from_value(row.facts).unwrap_or_default();
-        let event = Event { id: event_id.0, kind, customer_id: customer_id.0 };
+        let event = Event {
+            id: event_id.0,
+            kind,
+            customer_id: customer_id.0,
+        };
         out.events += 1;
-        let (mine, theirs) = (firing(out, draft, &event, &facts, row.created_at), fired(base, &event, &facts, row.created_at));
+        let (mine, theirs) = (
+            firing(out, draft, &event, &facts, row.created_at),
+            fired(base, &event, &facts, row.created_at),
+        );
         out.gained += count(mine.difference(&theirs));
         out.lost += count(theirs.difference(&mine));
-        let changes = mine.difference(&theirs).map(|rule| (rule, "gained")).chain(theirs.difference(&mine).map(|rule| (rule, "lost")));
+        let changes = mine
+            .difference(&theirs)
+            .map(|rule| (rule, "gained"))
+            .chain(theirs.difference(&mine).map(|rule| (rule, "lost")));
         for (rule, change) in changes {
             if out.sample.len() < SAMPLE {
-                let sample = SampleOut { event_id, customer_id, rule_id: rule.clone(), change, at: row.created_at };
+                let sample = SampleOut {
+                    event_id,
+                    customer_id,
+                    rule_id: rule.clone(),
+                    change,
+                    at: row.created_at,
+                };
                 out.sample.push(sample);
             }
         }
@@ -126,9 +152,18 @@ fn count<T>(items: impl Iterator<Item = T>) -> u64 {
     u64::try_from(items.count()).unwrap_or(u64::MAX)
 }
 
-fn fired(set: &CompiledRuleSet, event: &Event, facts: &Facts, at: DateTime<Utc>) -> BTreeSet<String> {
+fn fired(
+    set: &CompiledRuleSet,
+    event: &Event,
+    facts: &Facts,
+    at: DateTime<Utc>,
+) -> BTreeSet<String> {
     let decisions = rule::evaluate(set, event, facts, at);
-    decisions.into_iter().filter(|one| one.outcome == Outcome::Fired).map(|one| one.rule_id).collect()
+    decisions
+        .into_iter()
+        .filter(|one| one.outcome == Outcome::Fired)
+        .map(|one| one.rule_id)
+        .collect()
 }
 
 /// As [`fired`], counting what the draft would do.
@@ -141,7 +176,10 @@ fn firing(
 ) -> BTreeSet<String> {
     let decisions = rule::evaluate(set, event, facts, at);
     let mut rules = BTreeSet::new();
-    for one in decisions.into_iter().filter(|one| one.outcome == Outcome::Fired) {
+    for one in decisions
+        .into_iter()
+        .filter(|one| one.outcome == Outcome::Fired)
+    {
         out.fired += 1;
         for effect in &one.effects {
             match &effect.action {

@@ -11,7 +11,8 @@ use entity::{
     values::DecisionOutcome,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
     sea_query::{Expr, OnConflict},
 };
@@ -28,7 +29,10 @@ pub(super) fn stored(outcome: Outcome) -> DecisionOutcome {
 }
 
 pub(super) fn word(blocked: BlockedBy) -> String {
-    serde_json::to_value(blocked).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(blocked)
+        .ok()
+        .and_then(|word| word.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// A decision about to be stored.
@@ -61,7 +65,11 @@ pub(super) async fn record(ctx: &Ctx, tx: &DatabaseTransaction, new: New<'_>) ->
     };
     use decision::Column::{CustomerId, EventId as Event, RuleId};
     decision::Entity::insert(row)
-        .on_conflict(OnConflict::columns([Event, CustomerId, RuleId]).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::columns([Event, CustomerId, RuleId])
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(tx)
         .await?;
     Ok(())
@@ -75,8 +83,14 @@ pub(super) struct Filter {
     pub(super) event: Option<String>,
 }
 
-pub(super) async fn page(db: &impl ConnectionTrait, cursor: Cursor, filter: Filter) -> Result<Vec<decision::Model>> {
-    let mut query = decision::Entity::find().order_by_desc(decision::Column::Id).limit(cursor.fetch());
+pub(super) async fn page(
+    db: &impl ConnectionTrait,
+    cursor: Cursor,
+    filter: Filter,
+) -> Result<Vec<decision::Model>> {
+    let mut query = decision::Entity::find()
+        .order_by_desc(decision::Column::Id)
+        .limit(cursor.fetch());
     if let Some(customer) = filter.customer {
         query = query.filter(decision::Column::CustomerId.eq(customer));
     }
@@ -95,7 +109,10 @@ pub(super) async fn page(db: &impl ConnectionTrait, cursor: Cursor, filter: Filt
 /// Empties the fact snapshots of a person who has withdrawn; the reasons stay as proof (CR-33, PIPL-39).
 pub(super) async fn forget_facts(tx: &DatabaseTransaction, customer: AccountId) -> Result<()> {
     decision::Entity::update_many()
-        .col_expr(decision::Column::Facts, Expr::value(Value::Object(serde_json::Map::new())))
+        .col_expr(
+            decision::Column::Facts,
+            Expr::value(Value::Object(serde_json::Map::new())),
+        )
         .filter(decision::Column::CustomerId.eq(customer))
         .exec(tx)
         .await?;

@@ -15,7 +15,9 @@ use crate::{
     payment::PaymentSucceeded,
     platform::Ctx,
     rating::RatingSubmitted,
-    rule::{self, BlockedBy, ConsentNeed, Decision, Event, EventKind, FactRef, Facts, Outcome, Whose},
+    rule::{
+        self, BlockedBy, ConsentNeed, Decision, Event, EventKind, FactRef, Facts, Outcome, Whose,
+    },
 };
 use entity::ids::{AccountId, BookingId, ReferralId};
 use sea_orm::DatabaseTransaction;
@@ -59,17 +61,33 @@ impl Consumer for Engine {
         ]
     }
 
-    async fn handle(&self, ctx: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
         let name = event.kind.strip_suffix(".v1").unwrap_or(&event.kind);
         let told: Told = event.read()?;
-        let (Some(kind), Some(customer)) = (EventKind::parse(name), told.customer_id.or(told.inviter_id)) else {
+        let (Some(kind), Some(customer)) =
+            (EventKind::parse(name), told.customer_id.or(told.inviter_id))
+        else {
             return Ok(());
         };
         let live = live(ctx, tx).await?;
         if !live.rules.listens_to(kind) {
             return Ok(());
         }
-        let case = Case { event: Event { id: event.id.0, kind, customer_id: customer.0 }, customer, told };
+        let case = Case {
+            event: Event {
+                id: event.id.0,
+                kind,
+                customer_id: customer.0,
+            },
+            customer,
+            told,
+        };
         Box::pin(decide(ctx, tx, &live, &case)).await
     }
 }
@@ -107,16 +125,28 @@ impl Consents {
 
     /// Whether a fact may be read at all.
     fn allows(&self, fact: &FactRef) -> bool {
-        let Ok(meaning) = fact.meaning() else { return false };
-        meaning.consent.is_none_or(|(purpose, of)| self.holds(ConsentNeed { purpose, of }))
+        let Ok(meaning) = fact.meaning() else {
+            return false;
+        };
+        meaning
+            .consent
+            .is_none_or(|(purpose, of)| self.holds(ConsentNeed { purpose, of }))
     }
 }
 
 async fn decide(ctx: &Ctx, tx: &DatabaseTransaction, live: &LiveSet, case: &Case) -> Result<()> {
     let consents = Consents::read(ctx, tx, case).await?;
-    let wanted: BTreeSet<FactRef> =
-        live.rules.facts_for(case.event.kind).filter(|fact| consents.allows(fact)).cloned().collect();
-    let about = About { customer: case.customer, booking: case.told.booking_id, referral: case.told.referral_id };
+    let wanted: BTreeSet<FactRef> = live
+        .rules
+        .facts_for(case.event.kind)
+        .filter(|fact| consents.allows(fact))
+        .cloned()
+        .collect();
+    let about = About {
+        customer: case.customer,
+        booking: case.told.booking_id,
+        referral: case.told.referral_id,
+    };
     let facts = facts::read(ctx, tx, about, &wanted).await?;
     let decisions = rule::evaluate(&live.rules, &case.event, &facts, ctx.env.now());
     let nothing = Facts::new();
@@ -130,10 +160,19 @@ async fn decide(ctx: &Ctx, tx: &DatabaseTransaction, live: &LiveSet, case: &Case
             one.effects.clear();
             one.reason = Some("没有所需的单独同意".into());
         }
-        let effects = if one.outcome == Outcome::Fired { act(ctx, tx, live, case, &mut one).await? } else { Vec::new() };
+        let effects = if one.outcome == Outcome::Fired {
+            act(ctx, tx, live, case, &mut one).await?
+        } else {
+            Vec::new()
+        };
         let seen = if missing { &nothing } else { &facts };
-        let new =
-            New { decision: &one, booking: case.told.booking_id, version: live.version, effects, facts: seen };
+        let new = New {
+            decision: &one,
+            booking: case.told.booking_id,
+            version: live.version,
+            effects,
+            facts: seen,
+        };
         decision::record(ctx, tx, new).await?;
     }
     Ok(())
@@ -185,7 +224,13 @@ impl Consumer for Forgetting {
         &[ConsentWithdrawn::KIND]
     }
 
-    async fn handle(&self, _: &Ctx, tx: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        _: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
         let withdrawn: ConsentWithdrawn = event.read()?;
         if withdrawn.purpose == "referral_profiling" {
             decision::forget_facts(tx, withdrawn.account_id).await?;

@@ -79,7 +79,10 @@ pub(super) async fn read(
         return Ok(Facts::new());
     }
     let mut all = plain(ctx, db, about).await?;
-    for reference in wanted.iter().filter(|reference| reference.history.is_some()) {
+    for reference in wanted
+        .iter()
+        .filter(|reference| reference.history.is_some())
+    {
         let value = history::read(ctx, db, about.customer, reference).await?;
         all.set_known(reference.to_string(), value);
     }
@@ -96,15 +99,24 @@ async fn plain(ctx: &Ctx, db: &impl ConnectionTrait, about: About) -> Result<Fac
     let mut values: Vec<Value> = std::iter::repeat_n(Value::from(customer), 7).collect();
     values.push(about.referral.map(|id| id.0).into());
     values.push(about.booking.map(|id| id.0).into());
-    let found = Row::find_by_statement(statement(db.get_database_backend(), PROJECTION, values)).all(db).await?;
-    let Some(row) = found.into_iter().next() else { return Ok(Facts::new()) };
+    let found = Row::find_by_statement(statement(db.get_database_backend(), PROJECTION, values))
+        .all(db)
+        .await?;
+    let Some(row) = found.into_iter().next() else {
+        return Ok(Facts::new());
+    };
     Ok(facts(row, ctx.env.now()))
 }
 
 fn facts(row: Row, now: DateTime<Utc>) -> Facts {
     let whole = |stars: Option<i32>| stars.map(|stars| i64::from(stars).saturating_mul(100));
-    let ratio = row.total_fen.zip(row.prepaid_fen).filter(|(total, _)| *total > 0);
-    let ratio = ratio.map(|(total, paid)| i64::try_from(i128::from(paid) * 10_000 / i128::from(total)).unwrap_or(10_000));
+    let ratio = row
+        .total_fen
+        .zip(row.prepaid_fen)
+        .filter(|(total, _)| *total > 0);
+    let ratio = ratio.map(|(total, paid)| {
+        i64::try_from(i128::from(paid) * 10_000 / i128::from(total)).unwrap_or(10_000)
+    });
     let mut facts = Facts::new();
     facts
         .set_known("booking.total_fen", row.total_fen)
@@ -121,8 +133,14 @@ fn facts(row: Row, now: DateTime<Utc>) -> Facts {
         .set_known("rating.communication", whole(row.communication))
         .set_known("rating.value", whole(row.worth))
         .set_known("customer.area", row.area)
-        .set_known("customer.days_since_last_invite", row.last_invited_at.map(|at| (now - at).num_days()))
-        .set_known("referral.generation", row.referral_generation.map(i64::from))
+        .set_known(
+            "customer.days_since_last_invite",
+            row.last_invited_at.map(|at| (now - at).num_days()),
+        )
+        .set_known(
+            "referral.generation",
+            row.referral_generation.map(i64::from),
+        )
         .set("customer.open_complaints", row.open_complaints)
         .set("customer.completed_bookings", row.completed_bookings)
         .set("customer.generation", i64::from(row.generation))

@@ -40,7 +40,9 @@ struct WhysOut {
 #[utoipa::path(tag = "referral", security(("bearer" = [])), responses((status = 200, body = WhysOut)))]
 #[get("/me/referral/why")]
 async fn my_why(ctx: web::Data<Ctx>, actor: Actor<Customer>) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().json(WhysOut { items: why::of_customer(&ctx, actor.id).await? }))
+    Ok(HttpResponse::Ok().json(WhysOut {
+        items: why::of_customer(&ctx, actor.id).await?,
+    }))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -103,13 +105,25 @@ async fn decisions(
     query: ValidQuery<DecisionQuery>,
 ) -> Result<HttpResponse> {
     use crate::identity::{Marketing, Operations, Pipo};
-    let admitted = [Marketing::admits, Operations::admits, Pipo::admits].iter().any(|may| may(actor.kind, &actor.roles));
+    let admitted = [Marketing::admits, Operations::admits, Pipo::admits]
+        .iter()
+        .any(|may| may(actor.kind, &actor.roles));
     if !admitted {
         return Err(AppError::new(Code::Forbidden, "您的身份不能进行这个操作"));
     }
-    let DecisionQuery { customer_id, booking_id, event, limit, cursor } = query.0;
+    let DecisionQuery {
+        customer_id,
+        booking_id,
+        event,
+        limit,
+        cursor,
+    } = query.0;
     let cursor = Cursor::parse(limit, cursor.as_deref())?;
-    let filter = Filter { customer: customer_id, booking: booking_id, event };
+    let filter = Filter {
+        customer: customer_id,
+        booking: booking_id,
+        event,
+    };
     let rows = decision::page(ctx.db.read(), cursor, filter).await?;
     Ok(HttpResponse::Ok().json(cursor.page(rows, |row| row.id.0, out)))
 }

@@ -50,7 +50,9 @@ struct FactsOut {
 #[utoipa::path(tag = "staff", security(("bearer" = [])), responses((status = 200, body = FactsOut)))]
 #[get("/facts")]
 async fn facts(_: Actor<Marketing>) -> HttpResponse {
-    HttpResponse::Ok().json(FactsOut { items: catalogue().copied().collect() })
+    HttpResponse::Ok().json(FactsOut {
+        items: catalogue().copied().collect(),
+    })
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -97,14 +99,21 @@ fn brief(row: table::Model) -> RulesetOut {
 
 fn whole(mut row: table::Model) -> RulesetOut {
     let document = std::mem::take(&mut row.document);
-    RulesetOut { document: Some(document), ..brief(row) }
+    RulesetOut {
+        document: Some(document),
+        ..brief(row)
+    }
 }
 
 /// Drafts and versions, newest first.
 #[utoipa::path(tag = "staff", params(Paging), security(("bearer" = [])),
     responses((status = 200, body = Page<RulesetOut>)))]
 #[get("/rulesets")]
-async fn list(ctx: web::Data<Ctx>, _: Actor<Marketing>, query: ValidQuery<Paging>) -> Result<HttpResponse> {
+async fn list(
+    ctx: web::Data<Ctx>,
+    _: Actor<Marketing>,
+    query: ValidQuery<Paging>,
+) -> Result<HttpResponse> {
     let cursor = paging(&query.0)?;
     let rows = ruleset::page(ctx.db.read(), cursor).await?;
     Ok(HttpResponse::Ok().json(cursor.page(rows, |row| row.id.0, brief)))
@@ -121,15 +130,23 @@ async fn create(
     body: Valid<RulesetIn, BODY_LIMIT>,
 ) -> Result<HttpResponse> {
     let draft = (body.value.name, body.value.document);
-    let keep = async |tx: &DatabaseTransaction| Ok(whole(ruleset::create(&ctx, tx, actor.id, draft).await?));
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::CREATED, keep).await
+    let keep = async |tx: &DatabaseTransaction| {
+        Ok(whole(ruleset::create(&ctx, tx, actor.id, draft).await?))
+    };
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::CREATED, keep)
+        .await
 }
 
 /// One set with its document.
 #[utoipa::path(tag = "staff", security(("bearer" = [])),
     responses((status = 200, body = RulesetOut), (status = 404, body = Problem)))]
 #[get("/rulesets/{id}")]
-async fn one(ctx: web::Data<Ctx>, _: Actor<Marketing>, id: web::Path<RulesetId>) -> Result<HttpResponse> {
+async fn one(
+    ctx: web::Data<Ctx>,
+    _: Actor<Marketing>,
+    id: web::Path<RulesetId>,
+) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(whole(ruleset::by_id(ctx.db.read(), *id).await?)))
 }
 
@@ -169,7 +186,9 @@ async fn check(
     _: Valid<NothingIn>,
 ) -> Result<HttpResponse> {
     let row = ruleset::by_id(ctx.db.read(), *id).await?;
-    Ok(HttpResponse::Ok().json(FindingsOut { findings: publish::findings(&row) }))
+    Ok(HttpResponse::Ok().json(FindingsOut {
+        findings: publish::findings(&row),
+    }))
 }
 
 /// A moment or a business date.
@@ -234,8 +253,12 @@ async fn approve(
     idem: Idem,
     body: Valid<NothingIn>,
 ) -> Result<HttpResponse> {
-    let say_yes = async |tx: &DatabaseTransaction| Ok(brief(publish::approve(&ctx, tx, *id, actor.id).await?));
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, say_yes).await
+    let say_yes = async |tx: &DatabaseTransaction| {
+        Ok(brief(publish::approve(&ctx, tx, *id, actor.id).await?))
+    };
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, say_yes)
+        .await
 }
 
 /// Put a set in force; refused while anything blocks it.
@@ -250,7 +273,9 @@ async fn publish_one(
     body: Valid<NothingIn>,
 ) -> Result<HttpResponse> {
     let go = async |tx: &DatabaseTransaction| Ok(brief(publish::publish(&ctx, tx, *id).await?));
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, go).await
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, go)
+        .await
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -270,6 +295,12 @@ async fn rollback(
     idem: Idem,
     body: Valid<RollbackIn>,
 ) -> Result<HttpResponse> {
-    let back = async |tx: &DatabaseTransaction| Ok(brief(publish::rollback(&ctx, tx, body.value.version).await?));
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, back).await
+    let back = async |tx: &DatabaseTransaction| {
+        Ok(brief(
+            publish::rollback(&ctx, tx, body.value.version).await?,
+        ))
+    };
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, back)
+        .await
 }

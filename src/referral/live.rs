@@ -6,7 +6,10 @@ use crate::{
     rule::{CompiledRuleSet, DEFAULT_RULESET, PolicyPack, check},
 };
 use entity::{ids::RulesetId, ruleset, values::RulesetStatus};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
+    QueryFilter, QuerySelect,
+};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -46,8 +49,16 @@ pub async fn live(_: &Ctx, db: &(impl ConnectionTrait + Sync)) -> Result<Arc<Liv
     if let Some(known) = lookup(id) {
         return Ok(known);
     }
-    let row = ruleset::Entity::find_by_id(id).all(db).await?.pop().ok_or_else(AppError::not_found)?;
-    let set = Arc::new(LiveSet { id, version: row.version, rules: compile(&row.document)? });
+    let row = ruleset::Entity::find_by_id(id)
+        .all(db)
+        .await?
+        .pop()
+        .ok_or_else(AppError::not_found)?;
+    let set = Arc::new(LiveSet {
+        id,
+        version: row.version,
+        rules: compile(&row.document)?,
+    });
     let mut sets = compiled().lock().unwrap_or_else(PoisonError::into_inner);
     sets.retain(|known| known.id != id);
     sets.insert(0, Arc::clone(&set));
@@ -63,7 +74,9 @@ fn lookup(id: RulesetId) -> Option<Arc<LiveSet>> {
 /// Compiles a stored document.
 pub(super) fn compile(document: &Value) -> Result<CompiledRuleSet> {
     let checked = check(document, PolicyPack::shipped());
-    checked.compiled.ok_or_else(|| AppError::internal("a stored rule set does not compile"))
+    checked
+        .compiled
+        .ok_or_else(|| AppError::internal("a stored rule set does not compile"))
 }
 
 /// Puts the shipped rule set in force when there is none.

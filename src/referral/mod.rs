@@ -35,7 +35,10 @@ pub fn check_text(text: &str) -> Vec<String> {
             Severity::Approve => "approve",
             Severity::Warn => "warn",
         };
-        format!("[{severity}] {} {} {} → {}", finding.id, finding.pointer, finding.message, finding.fix)
+        format!(
+            "[{severity}] {} {} {} → {}",
+            finding.id, finding.pointer, finding.message, finding.fix
+        )
     };
     checked.findings.iter().map(line).collect()
 }

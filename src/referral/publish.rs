@@ -12,8 +12,8 @@ use entity::{
     values::RulesetStatus,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
 /// Everything that can be said about a document now.
@@ -52,18 +52,33 @@ pub(super) async fn approve(
 ///
 /// # Errors
 /// `rule_rejected` with the findings; `invalid_state` for a set that is live.
-pub(super) async fn publish(ctx: &Ctx, tx: &DatabaseTransaction, id: RulesetId) -> Result<ruleset::Model> {
+pub(super) async fn publish(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: RulesetId,
+) -> Result<ruleset::Model> {
     let live = live_for_update(tx).await?;
     let row = lock(tx, id).await?;
     if matches!(row.status, RulesetStatus::Live | RulesetStatus::Retired) {
-        return Err(AppError::invalid_state("这个版本已经发布过;要恢复它请用回滚"));
+        return Err(AppError::invalid_state(
+            "这个版本已经发布过;要恢复它请用回滚",
+        ));
     }
     let found = findings(&row);
     let blocking = found.iter().any(Finding::blocks);
-    let unapproved = row.approved_by.is_none() && found.iter().any(|finding| finding.severity == Severity::Approve);
+    let unapproved = row.approved_by.is_none()
+        && found
+            .iter()
+            .any(|finding| finding.severity == Severity::Approve);
     if blocking || unapproved {
-        let what = if blocking { "规则集有必须修改的问题" } else { "这些问题需要第二个人审批后才能发布" };
-        return Err(AppError::new(Code::RuleRejected, what).with("findings", serde_json::to_value(&found)?));
+        let what = if blocking {
+            "规则集有必须修改的问题"
+        } else {
+            "这些问题需要第二个人审批后才能发布"
+        };
+        return Err(
+            AppError::new(Code::RuleRejected, what).with("findings", serde_json::to_value(&found)?)
+        );
     }
     switch(ctx, tx, live, row).await
 }
@@ -72,14 +87,24 @@ pub(super) async fn publish(ctx: &Ctx, tx: &DatabaseTransaction, id: RulesetId) 
 ///
 /// # Errors
 /// `not_found` when there is none; `rule_rejected` when the law pack has come to block it since.
-pub(super) async fn rollback(ctx: &Ctx, tx: &DatabaseTransaction, version: Option<i32>) -> Result<ruleset::Model> {
+pub(super) async fn rollback(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    version: Option<i32>,
+) -> Result<ruleset::Model> {
     let live = live_for_update(tx).await?;
-    let mut query = ruleset::Entity::find().filter(ruleset::Column::Status.eq(RulesetStatus::Retired));
+    let mut query =
+        ruleset::Entity::find().filter(ruleset::Column::Status.eq(RulesetStatus::Retired));
     query = match version {
         Some(version) => query.filter(ruleset::Column::Version.eq(version)),
         None => query.order_by_desc(ruleset::Column::RetiredAt).limit(1),
     };
-    let row = query.all(tx).await?.into_iter().next().ok_or_else(AppError::not_found)?;
+    let row = query
+        .all(tx)
+        .await?
+        .into_iter()
+        .next()
+        .ok_or_else(AppError::not_found)?;
     let found = findings(&row);
     if found.iter().any(Finding::blocks) {
         let error = AppError::new(Code::RuleRejected, "这个旧版本按现行规定不能再发布");
@@ -90,7 +115,9 @@ pub(super) async fn rollback(ctx: &Ctx, tx: &DatabaseTransaction, version: Optio
 
 /// The live row, locked: two publishes at once go one after the other.
 async fn live_for_update(tx: &DatabaseTransaction) -> Result<Option<ruleset::Model>> {
-    let live = ruleset::Entity::find().filter(ruleset::Column::Status.eq(RulesetStatus::Live)).lock_exclusive();
+    let live = ruleset::Entity::find()
+        .filter(ruleset::Column::Status.eq(RulesetStatus::Live))
+        .lock_exclusive();
     Ok(live.one_by_key(tx).await?)
 }
 

@@ -11,22 +11,35 @@ use entity::{
     values::RulesetStatus,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    QueryOrder, QuerySelect,
 };
 use serde_json::Value;
 
-pub(super) async fn by_id(db: &(impl ConnectionTrait + Sync), id: RulesetId) -> Result<ruleset::Model> {
-    ruleset::Entity::find_by_id(id).one_by_key(db).await?.ok_or_else(AppError::not_found)
+pub(super) async fn by_id(
+    db: &(impl ConnectionTrait + Sync),
+    id: RulesetId,
+) -> Result<ruleset::Model> {
+    ruleset::Entity::find_by_id(id)
+        .one_by_key(db)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 pub(super) async fn lock(tx: &DatabaseTransaction, id: RulesetId) -> Result<ruleset::Model> {
-    ruleset::Entity::find_by_id(id).lock_exclusive().one_by_key(tx).await?.ok_or_else(AppError::not_found)
+    ruleset::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 /// All sets, newest version first.
 pub(super) async fn page(db: &impl ConnectionTrait, cursor: Cursor) -> Result<Vec<ruleset::Model>> {
     use sea_orm::{ColumnTrait, QueryFilter};
-    let mut query = ruleset::Entity::find().order_by_desc(ruleset::Column::Id).limit(cursor.fetch());
+    let mut query = ruleset::Entity::find()
+        .order_by_desc(ruleset::Column::Id)
+        .limit(cursor.fetch());
     if let Some(before) = cursor.before {
         query = query.filter(ruleset::Column::Id.lt(RulesetId(before)));
     }
@@ -47,7 +60,13 @@ pub(super) fn grammar(document: &Value) -> Result<()> {
         code: finding.id,
         detail: format!("{} {}", finding.message, finding.fix),
     };
-    Err(AppError::fields(faults.into_iter().filter(|fault| fault.severity == Severity::Block).map(field).collect()))
+    Err(AppError::fields(
+        faults
+            .into_iter()
+            .filter(|fault| fault.severity == Severity::Block)
+            .map(field)
+            .collect(),
+    ))
 }
 
 /// Keeps a new draft under the next version.

@@ -29,8 +29,14 @@ pub(super) struct WhyOut {
 
 /// The newest decision of each rule about this person.
 pub(super) async fn of_customer(ctx: &Ctx, customer: AccountId) -> Result<Vec<WhyOut>> {
-    let cursor = Cursor { before: None, limit: LOOK_BACK };
-    let filter = Filter { customer: Some(customer), ..Filter::default() };
+    let cursor = Cursor {
+        before: None,
+        limit: LOOK_BACK,
+    };
+    let filter = Filter {
+        customer: Some(customer),
+        ..Filter::default()
+    };
     let rows = decision::page(ctx.db.read(), cursor, filter).await?;
     let mut told: Vec<WhyOut> = Vec::new();
     for row in rows {
@@ -43,7 +49,8 @@ pub(super) async fn of_customer(ctx: &Ctx, customer: AccountId) -> Result<Vec<Wh
 
 /// Rebuilds the engine's decision from its row and lets the engine explain it.
 fn explain(row: table::Model) -> WhyOut {
-    let conditions: Vec<ConditionResult> = serde_json::from_value(row.conditions).unwrap_or_default();
+    let conditions: Vec<ConditionResult> =
+        serde_json::from_value(row.conditions).unwrap_or_default();
     let facts: Facts = serde_json::from_value(row.facts).unwrap_or_default();
     let reason = row.effects["reason"].as_str().map(str::to_owned);
     let decided = Decision {
@@ -68,7 +75,13 @@ fn explain(row: table::Model) -> WhyOut {
     let why = rule::why(&decided, &facts);
     let mut sentences = why.sentences;
     sentences.extend(row.blocked_by.as_deref().and_then(held).map(str::to_owned));
-    debug_assert!(decided.conditions.iter().all(|one| one.outcome == Truth::True) || !sentences.is_empty());
+    debug_assert!(
+        decided
+            .conditions
+            .iter()
+            .all(|one| one.outcome == Truth::True)
+            || !sentences.is_empty()
+    );
     WhyOut {
         rule_id: why.rule_id,
         title: why.title,
@@ -82,9 +95,12 @@ fn explain(row: table::Model) -> WhyOut {
 
 /// What stood in the way, in words.
 fn held(blocked: &str) -> Option<&'static str> {
-    let by: BlockedBy = serde_json::from_value(serde_json::Value::String(blocked.to_owned())).ok()?;
+    let by: BlockedBy =
+        serde_json::from_value(serde_json::Value::String(blocked.to_owned())).ok()?;
     Some(match by {
-        BlockedBy::Consent => "您没有同意“转介绍邀约的个性化判断”,所以我们没有读取您的资料,也没有作出判断。",
+        BlockedBy::Consent => {
+            "您没有同意“转介绍邀约的个性化判断”,所以我们没有读取您的资料,也没有作出判断。"
+        }
         BlockedBy::Cap => "这段时间的邀约次数已到上限。",
         BlockedBy::QuietHours => "现在是静默时段。",
         BlockedBy::Fatigue => "最近刚邀请过您,先不打扰。",

@@ -29,7 +29,11 @@ struct AuditQuery {
 #[utoipa::path(tag = "staff", params(AuditQuery), security(("bearer" = [])),
     responses((status = 200, body = Page<AuditOut>), (status = 403, body = Problem)))]
 #[get("/audit")]
-async fn list(ctx: web::Data<Ctx>, _: Actor<Pipo>, query: ValidQuery<AuditQuery>) -> Result<HttpResponse> {
+async fn list(
+    ctx: web::Data<Ctx>,
+    _: Actor<Pipo>,
+    query: ValidQuery<AuditQuery>,
+) -> Result<HttpResponse> {
     let cursor = Cursor::parse(query.0.limit, query.0.cursor.as_deref())?;
     Ok(HttpResponse::Ok().json(audit::list(&ctx, cursor, query.0.subject_id).await?))
 }
@@ -48,5 +52,9 @@ struct AuditChainOut {
 #[get("/audit/verify")]
 async fn verify(ctx: web::Data<Ctx>, _: Actor<Pipo>) -> Result<HttpResponse> {
     let (checked, first_bad) = audit::verify(&ctx).await?;
-    Ok(HttpResponse::Ok().json(AuditChainOut { ok: first_bad.is_none(), checked, first_bad }))
+    Ok(HttpResponse::Ok().json(AuditChainOut {
+        ok: first_bad.is_none(),
+        checked,
+        first_bad,
+    }))
 }

@@ -135,17 +135,28 @@ fn counts(by: By) -> String {
 #[utoipa::path(tag = "staff", params(FunnelQuery), security(("bearer" = [])),
     responses((status = 200, body = FunnelOut), (status = 422, body = Problem)))]
 #[get("/reports/referral-funnel")]
-async fn funnel(ctx: web::Data<Ctx>, _: Actor<Marketing>, query: ValidQuery<FunnelQuery>) -> Result<HttpResponse> {
+async fn funnel(
+    ctx: web::Data<Ctx>,
+    _: Actor<Marketing>,
+    query: ValidQuery<FunnelQuery>,
+) -> Result<HttpResponse> {
     let (from, to) = window(query.0.from.as_deref(), query.0.to.as_deref())?;
     let by = query.0.by.unwrap_or_default();
     let db = ctx.db.read();
     let backend = db.get_database_backend();
     let span = || vec![from.into(), to.into()];
-    let rows = Row::find_by_statement(statement(backend, &counts(by), span())).all(db).await?;
+    let rows = Row::find_by_statement(statement(backend, &counts(by), span()))
+        .all(db)
+        .await?;
     let mut waits = waits(&ctx, by, span()).await?;
     let items: Vec<Stage> = rows.into_iter().map(|row| stage(row, &mut waits)).collect();
     let total = total(&ctx, &items, waits.remove("").unwrap_or_default(), span()).await?;
-    Ok(HttpResponse::Ok().json(FunnelOut { from, to, items, total }))
+    Ok(HttpResponse::Ok().json(FunnelOut {
+        from,
+        to,
+        items,
+        total,
+    }))
 }
 
 /// How long each friend took, by key; all of them under the empty key.
@@ -159,10 +170,15 @@ async fn waits(ctx: &Ctx, by: By, span: Vec<sea_orm::Value>) -> Result<BTreeMap<
     let key = by.key();
     let sql = format!(
         "SELECT {key} AS key, i.sent_at, r.created_at AS came_at {} AND i.sent_at IS NOT NULL",
-        FROM.replace("FROM invitation i", "FROM invitation i JOIN referral r ON r.invitation_id = i.id")
+        FROM.replace(
+            "FROM invitation i",
+            "FROM invitation i JOIN referral r ON r.invitation_id = i.id"
+        )
     );
     let db = ctx.db.read();
-    let came = Came::find_by_statement(statement(db.get_database_backend(), &sql, span)).all(db).await?;
+    let came = Came::find_by_statement(statement(db.get_database_backend(), &sql, span))
+        .all(db)
+        .await?;
     let mut waits: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for one in came {
         let seconds = (one.came_at - one.sent_at).num_seconds().max(0);
@@ -189,11 +205,20 @@ fn stage(row: Row, waits: &mut BTreeMap<String, Vec<i64>>) -> Stage {
 }
 
 /// The sum of all rows. A person asked by two rules is one inviter, so inviters are counted anew.
-async fn total(ctx: &Ctx, items: &[Stage], waits: Vec<i64>, span: Vec<sea_orm::Value>) -> Result<Stage> {
+async fn total(
+    ctx: &Ctx,
+    items: &[Stage],
+    waits: Vec<i64>,
+    span: Vec<sea_orm::Value>,
+) -> Result<Stage> {
     let db = ctx.db.read();
     let sql = "SELECT COUNT(DISTINCT customer_id) AS inviters FROM invitation WHERE created_at >= ? AND created_at < ?";
-    let row = db.query_one_raw(statement(db.get_database_backend(), sql, span)).await?;
-    let inviters: i64 = row.ok_or_else(|| AppError::internal("a count without a row"))?.try_get("", "inviters")?;
+    let row = db
+        .query_one_raw(statement(db.get_database_backend(), sql, span))
+        .await?;
+    let inviters: i64 = row
+        .ok_or_else(|| AppError::internal("a count without a row"))?
+        .try_get("", "inviters")?;
     let sum = |of: fn(&Stage) -> i64| items.iter().map(of).sum::<i64>();
     let friends = sum(|one| one.friends);
     Ok(Stage {
@@ -213,7 +238,11 @@ async fn total(ctx: &Ctx, items: &[Stage], waits: Vec<i64>, span: Vec<sea_orm::V
 
 /// `a / b` with two exact decimals; nothing out of nothing is 0.
 fn hundredths(a: i64, b: i64) -> serde_json::Number {
-    let value = if b <= 0 { 0 } else { i128::from(a) * 100 / i128::from(b) };
+    let value = if b <= 0 {
+        0
+    } else {
+        i128::from(a) * 100 / i128::from(b)
+    };
     let text = format!("{}.{:02}", value / 100, value % 100);
     serde_json::from_str(&text).unwrap_or_else(|_| 0.into())
 }

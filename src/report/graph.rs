@@ -13,7 +13,9 @@ use entity::{
     referral,
     values::{ConsentState, ReferralStatus},
 };
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -65,15 +67,27 @@ struct GraphOut {
 #[utoipa::path(tag = "staff", params(GraphQuery), security(("bearer" = [])),
     responses((status = 200, body = GraphOut), (status = 404, body = Problem), (status = 422, body = Problem)))]
 #[get("/referral-graph")]
-async fn graph(ctx: web::Data<Ctx>, _: Actor<Marketing>, query: ValidQuery<GraphQuery>) -> Result<HttpResponse> {
+async fn graph(
+    ctx: web::Data<Ctx>,
+    _: Actor<Marketing>,
+    query: ValidQuery<GraphQuery>,
+) -> Result<HttpResponse> {
     let GraphQuery { root, depth, limit } = query.0;
     let depth = depth.unwrap_or(1);
     if !(1..=DEEPEST).contains(&depth) {
-        return Err(AppError::field("/query/depth", "range", "depth 应在 1 到 3 之间"));
+        return Err(AppError::field(
+            "/query/depth",
+            "range",
+            "depth 应在 1 到 3 之间",
+        ));
     }
     let limit = limit.unwrap_or(100);
     if !(1..=MOST).contains(&limit) {
-        return Err(AppError::field("/query/limit", "range", "limit 应在 1 到 500 之间"));
+        return Err(AppError::field(
+            "/query/limit",
+            "range",
+            "limit 应在 1 到 500 之间",
+        ));
     }
     let (people, truncated) = match root {
         Some(root) => around(&ctx, root, depth, limit).await?,
@@ -84,15 +98,25 @@ async fn graph(ctx: web::Data<Ctx>, _: Actor<Marketing>, query: ValidQuery<Graph
     for id in people {
         let person = identity::person(&ctx, ctx.db.read(), id).await?;
         let generation = crate::benefit::generation_of(ctx.db.read(), id).await?;
-        nodes.push(Node { id, masked: mask_name(&person.name), generation });
+        nodes.push(Node {
+            id,
+            masked: mask_name(&person.name),
+            generation,
+        });
     }
-    Ok(HttpResponse::Ok().json(GraphOut { nodes, edges, truncated }))
+    Ok(HttpResponse::Ok().json(GraphOut {
+        nodes,
+        edges,
+        truncated,
+    }))
 }
 
 /// Live grants of `graph_analysis`.
 fn consenting(ctx: &Ctx) -> sea_orm::Select<consent_state::Entity> {
     use consent_state::Column::{ExpiresAt, Purpose, State};
-    let lives = Condition::any().add(ExpiresAt.is_null()).add(ExpiresAt.gt(ctx.env.now()));
+    let lives = Condition::any()
+        .add(ExpiresAt.is_null())
+        .add(ExpiresAt.gt(ctx.env.now()));
     consent_state::Entity::find()
         .filter(Purpose.eq("graph_analysis"))
         .filter(State.eq(ConsentState::Granted))
@@ -117,9 +141,19 @@ async fn newest(ctx: &Ctx, limit: u64) -> Result<(BTreeSet<AccountId>, bool)> {
 }
 
 /// Everybody within `depth` steps of `root`, over people who agreed.
-async fn around(ctx: &Ctx, root: AccountId, depth: u8, limit: u64) -> Result<(BTreeSet<AccountId>, bool)> {
+async fn around(
+    ctx: &Ctx,
+    root: AccountId,
+    depth: u8,
+    limit: u64,
+) -> Result<(BTreeSet<AccountId>, bool)> {
     use consent_state::Column::SubjectId;
-    if consenting(ctx).filter(SubjectId.eq(root)).all(ctx.db.read()).await?.is_empty() {
+    if consenting(ctx)
+        .filter(SubjectId.eq(root))
+        .all(ctx.db.read())
+        .await?
+        .is_empty()
+    {
         return Err(AppError::not_found());
     }
     let mut known = BTreeSet::from([root]);
@@ -142,7 +176,10 @@ async fn around(ctx: &Ctx, root: AccountId, depth: u8, limit: u64) -> Result<(BT
 }
 
 fn agreed(ctx: &Ctx) -> sea_orm::sea_query::SelectStatement {
-    consenting(ctx).select_only().column(consent_state::Column::SubjectId).into_query()
+    consenting(ctx)
+        .select_only()
+        .column(consent_state::Column::SubjectId)
+        .into_query()
 }
 
 /// Links whose two ends agreed.
@@ -159,8 +196,16 @@ async fn neighbours(ctx: &Ctx, of: &[AccountId]) -> Result<BTreeSet<AccountId>> 
     let touching = Condition::any()
         .add(referral::Column::InviterId.is_in(of.iter().copied()))
         .add(referral::Column::InviteeId.is_in(of.iter().copied()));
-    let rows = links(ctx).filter(touching).order_by_asc(referral::Column::Id).limit(2 * MOST).all(ctx.db.read()).await?;
-    Ok(rows.into_iter().flat_map(|row| [row.inviter_id, row.invitee_id]).collect())
+    let rows = links(ctx)
+        .filter(touching)
+        .order_by_asc(referral::Column::Id)
+        .limit(2 * MOST)
+        .all(ctx.db.read())
+        .await?;
+    Ok(rows
+        .into_iter()
+        .flat_map(|row| [row.inviter_id, row.invitee_id])
+        .collect())
 }
 
 async fn between(ctx: &Ctx, people: &BTreeSet<AccountId>) -> Result<Vec<Edge>> {
@@ -173,6 +218,10 @@ async fn between(ctx: &Ctx, people: &BTreeSet<AccountId>) -> Result<Vec<Edge>> {
         .order_by_asc(referral::Column::Id)
         .all(ctx.db.read())
         .await?;
-    let edge = |row: referral::Model| Edge { inviter: row.inviter_id, invitee: row.invitee_id, status: row.status };
+    let edge = |row: referral::Model| Edge {
+        inviter: row.inviter_id,
+        invitee: row.invitee_id,
+        status: row.status,
+    };
     Ok(rows.into_iter().map(edge).collect())
 }

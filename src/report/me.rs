@@ -99,8 +99,15 @@ mod tests {
     fn tiers_are_steps_and_more_visits_never_lower_them() {
         let settings = crate::config::with_overrides(&[]).unwrap().customer;
         let tiers: Vec<Tier> = (0..20).map(|visits| Tier::of(visits, &settings)).collect();
-        assert_eq!((tiers[0], tiers[3], tiers[10]), (Tier::Basic, Tier::Silver, Tier::Gold));
-        let rank = |tier: &Tier| [Tier::Basic, Tier::Silver, Tier::Gold].iter().position(|one| one == tier);
+        assert_eq!(
+            (tiers[0], tiers[3], tiers[10]),
+            (Tier::Basic, Tier::Silver, Tier::Gold)
+        );
+        let rank = |tier: &Tier| {
+            [Tier::Basic, Tier::Silver, Tier::Gold]
+                .iter()
+                .position(|one| one == tier)
+        };
         assert!(tiers.is_sorted_by_key(rank));
     }
 }

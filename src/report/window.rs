@@ -12,16 +12,27 @@ fn bound(name: &'static str, text: &str, end: bool) -> Result<DateTime<Utc>> {
     // A `+` in a query string arrives as a blank.
     let moment = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
     moment.map(|at| at.to_utc()).map_err(|_| {
-        AppError::field(format!("/query/{name}"), "format", "应为 YYYY-MM-DD 或 RFC 3339 时间")
+        AppError::field(
+            format!("/query/{name}"),
+            "format",
+            "应为 YYYY-MM-DD 或 RFC 3339 时间",
+        )
     })
 }
 
 /// `[from, to)`; unsaid ends are open.
-pub(super) fn window(from: Option<&str>, to: Option<&str>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
+pub(super) fn window(
+    from: Option<&str>,
+    to: Option<&str>,
+) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
     let earliest = DateTime::<Utc>::UNIX_EPOCH;
     let latest = DateTime::from_timestamp(32_503_680_000, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
-    let from = from.map_or(Ok(earliest), |text| bound("from", text, false))?.clamp(earliest, latest);
-    let to = to.map_or(Ok(latest), |text| bound("to", text, true))?.clamp(earliest, latest);
+    let from = from
+        .map_or(Ok(earliest), |text| bound("from", text, false))?
+        .clamp(earliest, latest);
+    let to = to
+        .map_or(Ok(latest), |text| bound("to", text, true))?
+        .clamp(earliest, latest);
     if from > to {
         return Err(AppError::field("/query/from", "range", "from 不能晚于 to"));
     }
@@ -39,7 +50,10 @@ mod tests {
         assert_eq!(from.to_rfc3339(), "2026-02-28T16:00:00+00:00");
         let (from, _) = window(Some("2026-03-01T08:00:00 08:00"), None).unwrap();
         assert_eq!(from.to_rfc3339(), "2026-03-01T00:00:00+00:00");
-        assert_eq!(window(None, Some("soon")).unwrap_err().fields[0].pointer, "/query/to");
+        assert_eq!(
+            window(None, Some("soon")).unwrap_err().fields[0].pointer,
+            "/query/to"
+        );
         assert!(window(Some("2026-03-02"), Some("2026-03-01")).is_err());
         assert!(window(Some("+262142-12-31"), None).is_err());
     }

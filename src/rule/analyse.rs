@@ -37,7 +37,11 @@ pub struct Analysis {
 /// Analyses a compiled set beside the document it came from. `programme` are the caps that hold for welcome and thanks.
 pub fn analyse(set: &RuleSet, compiled: &CompiledRuleSet, programme: &ProgrammeCaps) -> Analysis {
     let mut findings = Vec::new();
-    let regions: Vec<Region> = compiled.rules.iter().map(|rule| Region::of(&rule.when)).collect();
+    let regions: Vec<Region> = compiled
+        .rules
+        .iter()
+        .map(|rule| Region::of(&rule.when))
+        .collect();
     for (rule, region) in compiled.rules.iter().zip(&regions) {
         if let Some(fact) = &region.contradiction {
             findings.push(Finding::block(
@@ -61,13 +65,15 @@ pub fn analyse(set: &RuleSet, compiled: &CompiledRuleSet, programme: &ProgrammeC
     unused(&mut findings, set);
     let worst_case = worst_case(compiled, programme);
     findings.extend(budget(&worst_case));
-    Analysis { findings, worst_case }
+    Analysis {
+        findings,
+        worst_case,
+    }
 }
 
 /// Whether acting costs money, or nobody knows.
 fn spends(rule: &CompiledRule) -> bool {
-    let costs =
-        |effect: &Action| matches!(effect, Action::Grant { benefit, .. } if benefit.benefit.cost_fen() != Some(0));
+    let costs = |effect: &Action| matches!(effect, Action::Grant { benefit, .. } if benefit.benefit.cost_fen() != Some(0));
     rule.effects.iter().any(costs)
 }
 
@@ -87,25 +93,42 @@ impl Region {
             Node::Test(test) => {
                 let (domain, exact) = Domain::of(test);
                 let contradiction = domain.is_empty().then(|| test.key.clone());
-                Self { domains: BTreeMap::from([(test.key.clone(), domain)]), exact, contradiction }
+                Self {
+                    domains: BTreeMap::from([(test.key.clone(), domain)]),
+                    exact,
+                    contradiction,
+                }
             }
-            Node::All(inner) => inner.iter().map(Self::of).fold(Self { exact: true, ..Self::default() }, Self::meet),
+            Node::All(inner) => inner.iter().map(Self::of).fold(
+                Self {
+                    exact: true,
+                    ..Self::default()
+                },
+                Self::meet,
+            ),
             Node::Any(inner) => {
                 let all: Vec<_> = inner.iter().map(Self::of).collect();
                 let contradiction = all.first().and_then(|first| first.contradiction.clone());
-                let possible = all.into_iter().filter(|region| region.contradiction.is_none());
-                possible.reduce(|left, right| left.join(&right)).unwrap_or(Self {
-                    contradiction,
-                    exact: true,
-                    ..Self::default()
-                })
+                let possible = all
+                    .into_iter()
+                    .filter(|region| region.contradiction.is_none());
+                possible
+                    .reduce(|left, right| left.join(&right))
+                    .unwrap_or(Self {
+                        contradiction,
+                        exact: true,
+                        ..Self::default()
+                    })
             }
         }
     }
 
     fn meet(mut self, other: Self) -> Self {
         for (key, domain) in other.domains {
-            let met = self.domains.get(&key).map_or_else(|| domain.clone(), |mine| mine.meet(&domain));
+            let met = self
+                .domains
+                .get(&key)
+                .map_or_else(|| domain.clone(), |mine| mine.meet(&domain));
             if met.is_empty() && self.contradiction.is_none() {
                 self.contradiction = Some(key.clone());
             }
@@ -123,23 +146,40 @@ impl Region {
             .iter()
             .filter_map(|(key, mine)| Some((key.clone(), mine.join(other.domains.get(key)?))))
             .collect();
-        Self { domains, exact: self.exact && other.exact && same_single, contradiction: None }
+        Self {
+            domains,
+            exact: self.exact && other.exact && same_single,
+            contradiction: None,
+        }
     }
 
     /// Whether this surely holds wherever `other` holds.
     fn covers(&self, other: &Self) -> bool {
         self.exact
             && self.contradiction.is_none()
-            && self.domains.iter().all(|(key, mine)| other.domains.get(key).is_some_and(|theirs| mine.covers(theirs)))
+            && self.domains.iter().all(|(key, mine)| {
+                other
+                    .domains
+                    .get(key)
+                    .is_some_and(|theirs| mine.covers(theirs))
+            })
     }
 }
 
 /// Rules another rule always goes before: the same exclusive group, or a suppression of the same event.
 fn shadows(findings: &mut Vec<Finding>, compiled: &CompiledRuleSet, regions: &[Region]) {
-    let rules: Vec<(&CompiledRule, &Region)> = compiled.rules.iter().map(AsRef::as_ref).zip(regions).collect();
+    let rules: Vec<(&CompiledRule, &Region)> = compiled
+        .rules
+        .iter()
+        .map(AsRef::as_ref)
+        .zip(regions)
+        .collect();
     let mut groups: BTreeMap<&str, Vec<(&CompiledRule, &Region)>> = BTreeMap::new();
     let mut suppressing = Vec::new();
-    for pair in rules.iter().filter(|(_, region)| region.contradiction.is_none()) {
+    for pair in rules
+        .iter()
+        .filter(|(_, region)| region.contradiction.is_none())
+    {
         if let Some(group) = pair.0.group.as_deref() {
             groups.entry(group).or_default().push(*pair);
         }
@@ -155,15 +195,24 @@ fn shadows(findings: &mut Vec<Finding>, compiled: &CompiledRuleSet, regions: &[R
             let wins = |first: &CompiledRule| !first.invites() || only_invites(later.0);
             let earlier = members.iter().take(index.min(pairs));
             pairs = pairs.saturating_sub(index);
-            if let Some((first, _)) = earlier.into_iter().find(|first| wins(first.0) && goes_before(first, later)) {
+            if let Some((first, _)) = earlier
+                .into_iter()
+                .find(|first| wins(first.0) && goes_before(first, later))
+            {
                 findings.push(shadowed(later.0, &first.title, "同组且总是先命中"));
             }
         }
     }
-    for invitation in rules.iter().filter(|(rule, region)| only_invites(rule) && region.contradiction.is_none()) {
+    for invitation in rules
+        .iter()
+        .filter(|(rule, region)| only_invites(rule) && region.contradiction.is_none())
+    {
         let earlier = suppressing.iter().take(pairs);
         pairs = pairs.saturating_sub(suppressing.len());
-        if let Some((first, _)) = earlier.into_iter().find(|first| goes_before(first, invitation)) {
+        if let Some((first, _)) = earlier
+            .into_iter()
+            .find(|first| goes_before(first, invitation))
+        {
             findings.push(shadowed(invitation.0, &first.title, "总会先停发邀约"));
         }
     }
@@ -178,7 +227,9 @@ fn shadows(findings: &mut Vec<Finding>, compiled: &CompiledRuleSet, regions: &[R
 }
 
 fn only_invites(rule: &CompiledRule) -> bool {
-    rule.effects.iter().all(|effect| matches!(effect, Action::Invite { .. }))
+    rule.effects
+        .iter()
+        .all(|effect| matches!(effect, Action::Invite { .. }))
 }
 
 fn goes_before(first: &(&CompiledRule, &Region), later: &(&CompiledRule, &Region)) -> bool {
@@ -196,7 +247,10 @@ fn shadowed(rule: &CompiledRule, first: &str, how: &str) -> Finding {
 
 /// A generation is min(inviter's + 1, 3), so beyond 3 nobody is; a gap leaves a generation with nothing.
 fn generations(findings: &mut Vec<Finding>, set: &RuleSet) {
-    let highest = ["3", "2", "1"].into_iter().position(|key| set.generations.contains_key(key)).map_or(0, |at| 3 - at);
+    let highest = ["3", "2", "1"]
+        .into_iter()
+        .position(|key| set.generations.contains_key(key))
+        .map_or(0, |at| 3 - at);
     for generation in 1..highest {
         if !set.generations.contains_key(&generation.to_string()) {
             findings.push(Finding::warn(
@@ -207,7 +261,11 @@ fn generations(findings: &mut Vec<Finding>, set: &RuleSet) {
             ));
         }
     }
-    for key in set.generations.keys().filter(|key| !["1", "2", "3"].contains(&key.as_str())) {
+    for key in set
+        .generations
+        .keys()
+        .filter(|key| !["1", "2", "3"].contains(&key.as_str()))
+    {
         findings.push(Finding::block(
             "RULE-GENERATION",
             &at("/generations", key),
@@ -225,7 +283,11 @@ fn unused(findings: &mut Vec<Finding>, set: &RuleSet) {
             used.insert(benefit);
         }
     }
-    for name in set.benefits.keys().filter(|name| !used.contains(name.as_str())) {
+    for name in set
+        .benefits
+        .keys()
+        .filter(|name| !used.contains(name.as_str()))
+    {
         findings.push(Finding::warn(
             "RULE-UNUSED",
             &at("/benefits", name),
@@ -238,21 +300,36 @@ fn unused(findings: &mut Vec<Finding>, set: &RuleSet) {
 fn worst_case(compiled: &CompiledRuleSet, programme: &ProgrammeCaps) -> WorstCase {
     let mut unbounded = Vec::new();
     let mut total: i64 = 0;
-    let days = compiled.from.zip(compiled.to).map(|(from, to)| days(from, to));
+    let days = compiled
+        .from
+        .zip(compiled.to)
+        .map(|(from, to)| days(from, to));
     for rule in &compiled.rules {
         match rule_cost(rule, days) {
             Some(fen) => total = total.saturating_add(fen),
             None => unbounded.push(rule.pointer.clone()),
         }
     }
-    let gifts = (1..=3).filter_map(|generation| compiled.welcome(generation)).chain(&compiled.inviter_thanks);
-    if gifts.into_iter().any(|gift| gift.benefit.cost_fen() != Some(0)) {
+    let gifts = (1..=3)
+        .filter_map(|generation| compiled.welcome(generation))
+        .chain(&compiled.inviter_thanks);
+    if gifts
+        .into_iter()
+        .any(|gift| gift.benefit.cost_fen() != Some(0))
+    {
         match programme.budget_fen {
             Some(fen) => total = total.saturating_add(fen),
             None => unbounded.push("/caps/budget_fen".to_owned()),
         }
     }
-    WorstCase { fen: if unbounded.is_empty() { Some(total) } else { None }, unbounded }
+    WorstCase {
+        fen: if unbounded.is_empty() {
+            Some(total)
+        } else {
+            None
+        },
+        unbounded,
+    }
 }
 
 /// What one rule can cost: its budget, else its benefits times how often the rule may fire.
@@ -291,9 +368,12 @@ fn days(from: NaiveDate, to: NaiveDate) -> i64 {
 fn budget(worst: &WorstCase) -> Option<Finding> {
     match (worst.fen, worst.unbounded.first()) {
         (Some(0), _) => None,
-        (Some(fen), _) => {
-            Some(Finding::warn("RULE-BUDGET", "", format!("最坏情况下一共支出 {}", yuan(fen)), "确认这笔预算已获批准"))
-        }
+        (Some(fen), _) => Some(Finding::warn(
+            "RULE-BUDGET",
+            "",
+            format!("最坏情况下一共支出 {}", yuan(fen)),
+            "确认这笔预算已获批准",
+        )),
         (None, first) => Some(Finding::warn(
             "RULE-BUDGET",
             first.map_or("", String::as_str),

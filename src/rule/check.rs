@@ -45,7 +45,12 @@ pub fn check_text(text: &str, pack: &PolicyPack) -> Checked {
 fn finish(read: Result<RuleSet, Vec<Finding>>, pack: &PolicyPack) -> Checked {
     let set = match read {
         Ok(set) => set,
-        Err(findings) => return Checked { findings, ..Checked::default() },
+        Err(findings) => {
+            return Checked {
+                findings,
+                ..Checked::default()
+            };
+        }
     };
     let mut findings = lint(&set, pack);
     let mut checked = Checked::default();
@@ -58,9 +63,16 @@ fn finish(read: Result<RuleSet, Vec<Finding>>, pack: &PolicyPack) -> Checked {
         }
         // What the lint already blocks with its clause need not be said again.
         Err(faults) => {
-            let named: BTreeSet<_> =
-                findings.iter().filter(|one| one.blocks()).map(|one| one.pointer.clone()).collect();
-            findings.extend(faults.into_iter().filter(|fault| !named.contains(&fault.pointer)));
+            let named: BTreeSet<_> = findings
+                .iter()
+                .filter(|one| one.blocks())
+                .map(|one| one.pointer.clone())
+                .collect();
+            findings.extend(
+                faults
+                    .into_iter()
+                    .filter(|fault| !named.contains(&fault.pointer)),
+            );
         }
     }
     findings.sort_by_key(|finding| finding.severity);

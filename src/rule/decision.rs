@@ -82,9 +82,16 @@ struct WrittenNeed {
 impl<'de> Deserialize<'de> for ConsentNeed {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = WrittenNeed::deserialize(deserializer)?;
-        let known = PURPOSES.into_iter().find(|purpose| *purpose == written.purpose);
-        let need = known.map(|purpose| Self { purpose, of: written.of });
-        need.ok_or_else(|| serde::de::Error::custom(format_args!("unknown consent purpose {}", written.purpose)))
+        let known = PURPOSES
+            .into_iter()
+            .find(|purpose| *purpose == written.purpose);
+        let need = known.map(|purpose| Self {
+            purpose,
+            of: written.of,
+        });
+        need.ok_or_else(|| {
+            serde::de::Error::custom(format_args!("unknown consent purpose {}", written.purpose))
+        })
     }
 }
 
@@ -185,11 +192,17 @@ impl Action {
     /// The consent doing it needs. Benefits rest on the friend's link; asking and tagging look at the customer.
     pub(crate) const fn consent(&self) -> Option<ConsentNeed> {
         match self {
-            Self::Invite { .. } | Self::Tag { .. } => {
-                Some(ConsentNeed { purpose: "referral_profiling", of: Whose::Customer })
+            Self::Invite { .. } | Self::Tag { .. } => Some(ConsentNeed {
+                purpose: "referral_profiling",
+                of: Whose::Customer,
+            }),
+            Self::Grant { .. } => Some(ConsentNeed {
+                purpose: "referral_link",
+                of: Whose::Invitee,
+            }),
+            Self::SuppressInvitations { .. } | Self::NotifyStaff { .. } | Self::Unlock { .. } => {
+                None
             }
-            Self::Grant { .. } => Some(ConsentNeed { purpose: "referral_link", of: Whose::Invitee }),
-            Self::SuppressInvitations { .. } | Self::NotifyStaff { .. } | Self::Unlock { .. } => None,
         }
     }
 }

@@ -34,7 +34,15 @@ impl Domain {
         };
         match test.op {
             Op::IsKnown => return (known(full), true),
-            Op::IsUnknown => return (Self { null: true, set: full.nothing() }, true),
+            Op::IsUnknown => {
+                return (
+                    Self {
+                        null: true,
+                        set: full.nothing(),
+                    },
+                    true,
+                );
+            }
             Op::Contains | Op::NotContains => return (known(full), false),
             _ if values.is_empty() => return (known(full), false),
             _ => {}
@@ -49,12 +57,18 @@ impl Domain {
 
     /// What both allow.
     pub(crate) fn meet(&self, other: &Self) -> Self {
-        Self { null: self.null && other.null, set: self.set.meet(&other.set) }
+        Self {
+            null: self.null && other.null,
+            set: self.set.meet(&other.set),
+        }
     }
 
     /// What either allows.
     pub(crate) fn join(&self, other: &Self) -> Self {
-        Self { null: self.null || other.null, set: self.set.join(&other.set) }
+        Self {
+            null: self.null || other.null,
+            set: self.set.join(&other.set),
+        }
     }
 
     /// Whether everything `other` allows is allowed here too.
@@ -73,7 +87,11 @@ fn chosen(test: &Test, values: &[Value]) -> Set {
                 _ => None,
             })
             .collect();
-        return if matches!(test.op, Op::Ne | Op::NotIn) { Set::Except(words) } else { Set::Only(words) };
+        return if matches!(test.op, Op::Ne | Op::NotIn) {
+            Set::Except(words)
+        } else {
+            Set::Only(words)
+        };
     }
     let numbers: Vec<i64> = values
         .iter()
@@ -85,7 +103,11 @@ fn chosen(test: &Test, values: &[Value]) -> Set {
         .collect();
     let low = numbers.first().copied().unwrap_or(i64::MIN);
     let high = numbers.last().copied().unwrap_or(i64::MAX);
-    let points = || numbers.iter().fold(Vec::new(), |set, number| join(&set, &[(*number, *number)]));
+    let points = || {
+        numbers
+            .iter()
+            .fold(Vec::new(), |set, number| join(&set, &[(*number, *number)]))
+    };
     Set::Ints(match test.op {
         Op::Gt => above(low),
         Op::Gte => vec![(low, i64::MAX)],
@@ -99,11 +121,15 @@ fn chosen(test: &Test, values: &[Value]) -> Set {
 }
 
 fn above(number: i64) -> Vec<(i64, i64)> {
-    number.checked_add(1).map_or_else(Vec::new, |from| vec![(from, i64::MAX)])
+    number
+        .checked_add(1)
+        .map_or_else(Vec::new, |from| vec![(from, i64::MAX)])
 }
 
 fn below(number: i64) -> Vec<(i64, i64)> {
-    number.checked_sub(1).map_or_else(Vec::new, |to| vec![(i64::MIN, to)])
+    number
+        .checked_sub(1)
+        .map_or_else(Vec::new, |to| vec![(i64::MIN, to)])
 }
 
 /// Everything outside ascending disjoint intervals.
@@ -202,12 +228,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn intervals() -> impl Strategy<Value = Vec<(i64, i64)>> {
-        proptest::collection::vec((-20_i64..20, 0_i64..5), 0..5)
-            .prop_map(|raw| raw.into_iter().fold(Vec::new(), |set, (low, length)| join(&set, &[(low, low + length)])))
+        proptest::collection::vec((-20_i64..20, 0_i64..5), 0..5).prop_map(|raw| {
+            raw.into_iter().fold(Vec::new(), |set, (low, length)| {
+                join(&set, &[(low, low + length)])
+            })
+        })
     }
 
     fn holds(set: &[(i64, i64)], number: i64) -> bool {
-        set.iter().any(|(low, high)| (*low..=*high).contains(&number))
+        set.iter()
+            .any(|(low, high)| (*low..=*high).contains(&number))
     }
 
     proptest! {

@@ -18,9 +18,15 @@ pub(crate) const GUARDS: [&str; 2] = ["customer.open_complaints", "customer.is_m
 ///
 /// Suppressions of the same event, open complaints (REF-09) and minors (REF-L25) veto invitations. Of an exclusive group
 /// the highest priority wins. The schedule moves effects to its next opening; it never loses one.
-pub fn evaluate(set: &CompiledRuleSet, event: &Event, facts: &Facts, now: DateTime<Utc>) -> Vec<Decision> {
+pub fn evaluate(
+    set: &CompiledRuleSet,
+    event: &Event,
+    facts: &Facts,
+    now: DateTime<Utc>,
+) -> Vec<Decision> {
     let today = business_date(now);
-    let in_period = set.from.is_none_or(|from| from <= today) && set.to.is_none_or(|to| today <= to);
+    let in_period =
+        set.from.is_none_or(|from| from <= today) && set.to.is_none_or(|to| today <= to);
     let mut veto = guard(facts);
     let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
     set.listening(event.kind)
@@ -32,9 +38,17 @@ pub fn evaluate(set: &CompiledRuleSet, event: &Event, facts: &Facts, now: DateTi
             if let Some(reason) = veto {
                 without_invitations(&mut decision, reason);
             }
-            if let Some(group) = rule.group.as_deref().filter(|_| decision.outcome == Outcome::Fired) {
+            if let Some(group) = rule
+                .group
+                .as_deref()
+                .filter(|_| decision.outcome == Outcome::Fired)
+            {
                 match taken.get(group) {
-                    Some(winner) => refuse(&mut decision, Outcome::Not, &format!("同组的规则“{winner}”优先")),
+                    Some(winner) => refuse(
+                        &mut decision,
+                        Outcome::Not,
+                        &format!("同组的规则“{winner}”优先"),
+                    ),
                     None => {
                         taken.insert(group, &rule.title);
                     }
@@ -71,10 +85,16 @@ fn judge(rule: &CompiledRule, event: &Event, facts: &Facts, now: DateTime<Utc>) 
     };
     let decisive: BTreeSet<_> = match decision.outcome {
         Outcome::Fired => BTreeSet::new(),
-        Outcome::Not | Outcome::Unknown | Outcome::Held => rule.when.missing(facts).into_iter().collect(),
+        Outcome::Not | Outcome::Unknown | Outcome::Held => {
+            rule.when.missing(facts).into_iter().collect()
+        }
     };
     rule.when.each(&mut |test| {
-        decision.conditions.push(result(test, facts, decisive.contains(test.pointer.as_str())));
+        decision.conditions.push(result(
+            test,
+            facts,
+            decisive.contains(test.pointer.as_str()),
+        ));
     });
     decision.purposes.clone_from(&rule.purposes);
     decision.caps.clone_from(&rule.caps);
@@ -84,7 +104,11 @@ fn judge(rule: &CompiledRule, event: &Event, facts: &Facts, now: DateTime<Utc>) 
         decision.effects = effects
             .map(|(slot, action)| {
                 let protects = matches!(action, Action::SuppressInvitations { .. });
-                ResolvedEffect { slot, not_before: if protects { now } else { opening }, action: action.clone() }
+                ResolvedEffect {
+                    slot,
+                    not_before: if protects { now } else { opening },
+                    action: action.clone(),
+                }
             })
             .collect();
     }
@@ -100,7 +124,9 @@ fn refuse(decision: &mut Decision, outcome: Outcome, reason: &str) {
 /// Takes the invitations out of a fired decision; held when nothing else is left.
 fn without_invitations(decision: &mut Decision, reason: &str) {
     let before = decision.effects.len();
-    decision.effects.retain(|effect| !matches!(effect.action, Action::Invite { .. }));
+    decision
+        .effects
+        .retain(|effect| !matches!(effect.action, Action::Invite { .. }));
     if decision.effects.len() == before {
         return;
     }
@@ -138,7 +164,8 @@ fn next_opening(hours: Hours, now: DateTime<Utc>) -> DateTime<Utc> {
     }
     let (midnight, next) = day_bounds(business_date(now));
     let day = if minute < hours.from { midnight } else { next };
-    day.checked_add_signed(Duration::minutes(i64::from(hours.from))).unwrap_or(now)
+    day.checked_add_signed(Duration::minutes(i64::from(hours.from)))
+        .unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -4,7 +4,19 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// What happened; the only things a rule may be `on`. A click, a visit or a share is not among them (REF-06).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 pub enum EventKind {
     /// A customer rated a visit.
     #[serde(rename = "rating.submitted")]

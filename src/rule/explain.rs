@@ -26,23 +26,42 @@ pub struct Why {
 
 /// Explains one decision. `facts` are those it was made with; they sharpen "预存达到 50%" into "再付 ¥200 即达到 50%".
 pub fn why(decision: &Decision, facts: &Facts) -> Why {
-    let open = |result: &&ConditionResult| result.outcome != Truth::True && decision.outcome != Outcome::Fired;
-    let mut sentences: Vec<String> =
-        decision.conditions.iter().filter(open).map(|result| sentence(result, facts)).collect();
+    let open = |result: &&ConditionResult| {
+        result.outcome != Truth::True && decision.outcome != Outcome::Fired
+    };
+    let mut sentences: Vec<String> = decision
+        .conditions
+        .iter()
+        .filter(open)
+        .map(|result| sentence(result, facts))
+        .collect();
     sentences.extend(decision.reason.clone());
-    let changes: Vec<String> =
-        decision.conditions.iter().filter(|result| result.decisive).map(|result| sentence(result, facts)).collect();
+    let changes: Vec<String> = decision
+        .conditions
+        .iter()
+        .filter(|result| result.decisive)
+        .map(|result| sentence(result, facts))
+        .collect();
     Why {
         rule_id: decision.rule_id.clone(),
         title: decision.title.clone(),
         outcome: decision.outcome,
         sentences,
-        smallest_change: if changes.is_empty() { None } else { Some(changes.join(";")) },
+        smallest_change: if changes.is_empty() {
+            None
+        } else {
+            Some(changes.join(";"))
+        },
     }
 }
 
 fn sentence(result: &ConditionResult, facts: &Facts) -> String {
-    let Some(meaning) = result.fact.parse::<FactRef>().ok().and_then(|fact| fact.meaning().ok()) else {
+    let Some(meaning) = result
+        .fact
+        .parse::<FactRef>()
+        .ok()
+        .and_then(|fact| fact.meaning().ok())
+    else {
         return format!("“{}”未满足", result.fact);
     };
     let wanted = wanted(&meaning, result);
@@ -57,8 +76,15 @@ fn sentence(result: &ConditionResult, facts: &Facts) -> String {
     }
     match value::read_any(meaning.kind, &result.got).filter(|_| meaning.kind != Kind::Bool) {
         Some(got) => {
-            let now = if meaning.kind == Kind::Score && !result.fact.contains('@') { "这次" } else { "现在" };
-            format!("{wanted}({now} {})", value::show(meaning.kind, meaning.unit, &got))
+            let now = if meaning.kind == Kind::Score && !result.fact.contains('@') {
+                "这次"
+            } else {
+                "现在"
+            };
+            format!(
+                "{wanted}({now} {})",
+                value::show(meaning.kind, meaning.unit, &got)
+            )
         }
         None => wanted,
     }
@@ -71,8 +97,10 @@ fn wanted(meaning: &Meaning, result: &ConditionResult) -> String {
         return format!("{label}{}{}", relation(result.op), other.label);
     }
     let show = |json: &Json| {
-        value::read(scalar(meaning.kind), json)
-            .map_or_else(|_| json.to_string(), |value| value::show(meaning.kind, meaning.unit, &value))
+        value::read(scalar(meaning.kind), json).map_or_else(
+            |_| json.to_string(),
+            |value| value::show(meaning.kind, meaning.unit, &value),
+        )
     };
     let shown: Vec<String> = match &result.want {
         Json::Array(items) => items.iter().map(show).collect(),
@@ -91,7 +119,11 @@ fn wanted(meaning: &Meaning, result: &ConditionResult) -> String {
 
 /// A space before digits and `¥`-less values keeps Chinese and numbers apart.
 fn spaced(text: &str) -> String {
-    if text.starts_with(|first: char| first.is_ascii_digit()) { format!(" {text}") } else { text.to_owned() }
+    if text.starts_with(|first: char| first.is_ascii_digit()) {
+        format!(" {text}")
+    } else {
+        text.to_owned()
+    }
 }
 
 fn relation(op: Op) -> &'static str {
@@ -112,7 +144,12 @@ fn relation(op: Op) -> &'static str {
 }
 
 fn other_fact(want: &Json) -> Option<Meaning> {
-    want.get("fact")?.as_str()?.parse::<FactRef>().ok()?.meaning().ok()
+    want.get("fact")?
+        .as_str()?
+        .parse::<FactRef>()
+        .ok()?
+        .meaning()
+        .ok()
 }
 
 const fn scalar(kind: Kind) -> Kind {
@@ -127,14 +164,34 @@ fn still_to_pay(result: &ConditionResult, facts: &Facts) -> Option<String> {
     if result.fact != "booking.prepaid_ratio" || !matches!(result.op, Op::Gte | Op::Gt | Op::Eq) {
         return None;
     }
-    let Ok(Value::Int(ratio)) = value::read(Kind::Ratio, &result.want) else { return None };
-    let (total, paid) = (facts.int("booking.total_fen")?, facts.int("booking.prepaid_fen")?);
-    let goal = if result.op == Op::Gt { ratio.checked_add(1)? } else { ratio };
+    let Ok(Value::Int(ratio)) = value::read(Kind::Ratio, &result.want) else {
+        return None;
+    };
+    let (total, paid) = (
+        facts.int("booking.total_fen")?,
+        facts.int("booking.prepaid_fen")?,
+    );
+    let goal = if result.op == Op::Gt {
+        ratio.checked_add(1)?
+    } else {
+        ratio
+    };
     // The ratio is rounded down to basis points, so the least payment is rounded up to fen.
-    let least = total.checked_mul(goal)?.checked_add(9_999)?.checked_div(10_000)?;
+    let least = total
+        .checked_mul(goal)?
+        .checked_add(9_999)?
+        .checked_div(10_000)?;
     let missing = least.checked_sub(paid).filter(|missing| *missing > 0)?;
-    let reached = if result.op == Op::Gt { "超过" } else { "达到" };
-    Some(format!("再付 {} 即{reached} {}", value::yuan(missing), value::show(Kind::Ratio, "", &Value::Int(ratio))))
+    let reached = if result.op == Op::Gt {
+        "超过"
+    } else {
+        "达到"
+    };
+    Some(format!(
+        "再付 {} 即{reached} {}",
+        value::yuan(missing),
+        value::show(Kind::Ratio, "", &Value::Int(ratio))
+    ))
 }
 
 #[cfg(test)]
@@ -154,22 +211,36 @@ mod tests {
 
     #[test]
     fn the_missing_payment_is_named_in_yuan() {
-        let facts =
-            facts(&[("booking.prepaid_ratio", 3000), ("booking.total_fen", 100_000), ("booking.prepaid_fen", 30_000)]);
-        let found = explain(&json!({"fact": "booking.prepaid_ratio", "op": "gte", "value": 0.5}), &facts);
-        assert_eq!(found.smallest_change.as_deref(), Some("再付 ¥200 即达到 50%"));
+        let facts = facts(&[
+            ("booking.prepaid_ratio", 3000),
+            ("booking.total_fen", 100_000),
+            ("booking.prepaid_fen", 30_000),
+        ]);
+        let found = explain(
+            &json!({"fact": "booking.prepaid_ratio", "op": "gte", "value": 0.5}),
+            &facts,
+        );
+        assert_eq!(
+            found.smallest_change.as_deref(),
+            Some("再付 ¥200 即达到 50%")
+        );
     }
 
     #[test]
     fn a_low_score_is_shown_beside_the_wanted_one() {
-        let found =
-            explain(&json!({"fact": "rating.score", "op": "gte", "value": 4.8}), &facts(&[("rating.score", 440)]));
+        let found = explain(
+            &json!({"fact": "rating.score", "op": "gte", "value": 4.8}),
+            &facts(&[("rating.score", 440)]),
+        );
         assert_eq!(found.sentences, ["评分达到 4.80 分(这次 4.40 分)"]);
     }
 
     #[test]
     fn unknown_facts_are_named() {
-        let found = explain(&json!({"fact": "rating.score", "op": "gte", "value": 4.8}), &Facts::new());
+        let found = explain(
+            &json!({"fact": "rating.score", "op": "gte", "value": 4.8}),
+            &Facts::new(),
+        );
         assert_eq!(found.outcome, Outcome::Unknown);
         assert_eq!(found.sentences, ["还不知道“评分”(要求:评分达到 4.80 分)"]);
     }
@@ -179,24 +250,41 @@ mod tests {
         let when = json!({"any": [
             {"all": [{"fact": "rating.score", "op": "gte", "value": 4.8}, {"fact": "rating.quality", "op": "gte", "value": 5}]},
             {"fact": "customer.open_complaints", "op": "eq", "value": 0}]});
-        let found =
-            explain(&when, &facts(&[("rating.score", 440), ("rating.quality", 400), ("customer.open_complaints", 1)]));
+        let found = explain(
+            &when,
+            &facts(&[
+                ("rating.score", 440),
+                ("rating.quality", 400),
+                ("customer.open_complaints", 1),
+            ]),
+        );
         assert_eq!(found.sentences.len(), 3);
-        assert_eq!(found.smallest_change.as_deref(), Some("未结投诉须为 0 件(现在 1 件)"));
+        assert_eq!(
+            found.smallest_change.as_deref(),
+            Some("未结投诉须为 0 件(现在 1 件)")
+        );
     }
 
     #[test]
     fn a_negated_flag_reads_as_a_plain_wish() {
         let mut facts = Facts::new();
         facts.set("booking.sla_breached", true);
-        let found = explain(&json!({"not": {"fact": "booking.sla_breached", "op": "eq", "value": true}}), &facts);
+        let found = explain(
+            &json!({"not": {"fact": "booking.sla_breached", "op": "eq", "value": true}}),
+            &facts,
+        );
         assert_eq!(found.sentences, ["不能是“工单超时”"]);
     }
 
     #[test]
     fn what_fired_has_nothing_to_change() {
-        let found =
-            explain(&json!({"fact": "rating.score", "op": "gte", "value": 4.8}), &facts(&[("rating.score", 480)]));
-        assert_eq!((found.outcome, found.sentences.len(), found.smallest_change), (Outcome::Fired, 0, None));
+        let found = explain(
+            &json!({"fact": "rating.score", "op": "gte", "value": 4.8}),
+            &facts(&[("rating.score", 480)]),
+        );
+        assert_eq!(
+            (found.outcome, found.sentences.len(), found.smallest_change),
+            (Outcome::Fired, 0, None)
+        );
     }
 }

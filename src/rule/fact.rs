@@ -37,7 +37,10 @@ impl Kind {
 
     /// Whether values are ordered numbers.
     pub(crate) const fn is_number(self) -> bool {
-        matches!(self, Self::Int | Self::Count | Self::Score | Self::Ratio | Self::Money)
+        matches!(
+            self,
+            Self::Int | Self::Count | Self::Score | Self::Ratio | Self::Money
+        )
     }
 }
 
@@ -73,7 +76,19 @@ pub(crate) enum Nature {
 }
 
 /// Whose consent is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Whose {
     /// The customer the decision is about.
@@ -217,13 +232,17 @@ pub(crate) const FACTS: &[FactDef] = &[
         .on(&[E::PaymentSucceeded])
         .nature(Nature::Payment)
         .history(),
-    fact("booking.sla_breached", "工单超时", Kind::Bool, "workorder").on(&[E::BookingCompleted]).history(),
+    fact("booking.sla_breached", "工单超时", Kind::Bool, "workorder")
+        .on(&[E::BookingCompleted])
+        .history(),
     fact("booking.late_minutes", "迟到时间", Kind::Count, "workorder")
         .on(&[E::BookingCompleted])
         .unit("分钟")
         .history(),
     fact("booking.service", "服务项目", Kind::Text, "booking").on(&[E::BookingCompleted]),
-    fact("booking.is_rework", "返工单", Kind::Bool, "booking").on(&[E::BookingCompleted]).history(),
+    fact("booking.is_rework", "返工单", Kind::Bool, "booking")
+        .on(&[E::BookingCompleted])
+        .history(),
     rating("rating.score", "评分"),
     dimension("rating.quality", "质量分"),
     dimension("rating.punctuality", "准时分"),
@@ -232,26 +251,60 @@ pub(crate) const FACTS: &[FactDef] = &[
     dimension("rating.value", "性价比分"),
     fact("complaint.kind", "投诉类别", Kind::Text, "complaint")
         .on(&[E::ComplaintOpened])
-        .options(&["quality", "lateness", "damage", "attitude", "price", "other"]),
-    fact("customer.open_complaints", "未结投诉", Kind::Count, "complaint")
-        .on(&[E::ComplaintOpened, E::ComplaintResolved])
-        .unit("件"),
-    fact("customer.completed_bookings", "已完成服务", Kind::Count, "booking")
-        .on(&[E::BookingCompleted])
-        .nature(Nature::Purchase)
-        .consent(PROFILING),
-    fact("customer.generation", "客户代际", Kind::Count, "referral").on(&[E::ReferralRedeemed]).unit("代").range(0, 3),
+        .options(&[
+            "quality", "lateness", "damage", "attitude", "price", "other",
+        ]),
+    fact(
+        "customer.open_complaints",
+        "未结投诉",
+        Kind::Count,
+        "complaint",
+    )
+    .on(&[E::ComplaintOpened, E::ComplaintResolved])
+    .unit("件"),
+    fact(
+        "customer.completed_bookings",
+        "已完成服务",
+        Kind::Count,
+        "booking",
+    )
+    .on(&[E::BookingCompleted])
+    .nature(Nature::Purchase)
+    .consent(PROFILING),
+    fact("customer.generation", "客户代际", Kind::Count, "referral")
+        .on(&[E::ReferralRedeemed])
+        .unit("代")
+        .range(0, 3),
     fact("customer.city", "所在城市", Kind::Text, "customer").on(&[]),
     fact("customer.area", "所在区域", Kind::Text, "customer").on(&[]),
-    fact("customer.days_since_last_invite", "距上次邀约", Kind::Count, "referral").unit("天").consent(PROFILING),
+    fact(
+        "customer.days_since_last_invite",
+        "距上次邀约",
+        Kind::Count,
+        "referral",
+    )
+    .unit("天")
+    .consent(PROFILING),
     fact("customer.is_minor", "未成年人", Kind::Bool, "customer").nature(Nature::Minor),
-    fact("customer.tags", "客户标签", Kind::List, "crm").nature(Nature::Profile).consent(PROFILING),
-    fact("inviter.consecutive_qualified", "连续达标的转介绍", Kind::Count, "referral")
-        .on(&[E::ReferralQualified, E::ReferralReversed])
-        .nature(Nature::Qualified),
-    fact("inviter.qualified_count", "达标的转介绍", Kind::Count, "referral")
-        .on(&[E::ReferralQualified, E::ReferralReversed])
-        .nature(Nature::Qualified),
+    fact("customer.tags", "客户标签", Kind::List, "crm")
+        .nature(Nature::Profile)
+        .consent(PROFILING),
+    fact(
+        "inviter.consecutive_qualified",
+        "连续达标的转介绍",
+        Kind::Count,
+        "referral",
+    )
+    .on(&[E::ReferralQualified, E::ReferralReversed])
+    .nature(Nature::Qualified),
+    fact(
+        "inviter.qualified_count",
+        "达标的转介绍",
+        Kind::Count,
+        "referral",
+    )
+    .on(&[E::ReferralQualified, E::ReferralReversed])
+    .nature(Nature::Qualified),
     fact("referral.generation", "好友代际", Kind::Count, "referral")
         .on(&[E::ReferralRedeemed])
         .unit("代")
@@ -259,13 +312,37 @@ pub(crate) const FACTS: &[FactDef] = &[
         .of_invitee(),
     fact("referral.share_count", "转发次数", Kind::Count, "referral").forbidden(Nature::Share),
     fact("referral.share_rate", "转发率", Kind::Ratio, "referral").forbidden(Nature::Share),
-    fact("referral.click_count", "好友点击次数", Kind::Count, "referral").forbidden(Nature::Visit),
-    fact("referral.visit_count", "好友访问次数", Kind::Count, "referral").forbidden(Nature::Visit),
-    fact("referral.registered_count", "好友注册人数", Kind::Count, "referral").forbidden(Nature::Visit),
-    fact("inviter.invited_count", "邀请人数", Kind::Count, "referral").unit("人").forbidden(Nature::Headcount),
-    fact("inviter.team_size", "团队人数", Kind::Count, "referral").unit("人").forbidden(Nature::Team),
+    fact(
+        "referral.click_count",
+        "好友点击次数",
+        Kind::Count,
+        "referral",
+    )
+    .forbidden(Nature::Visit),
+    fact(
+        "referral.visit_count",
+        "好友访问次数",
+        Kind::Count,
+        "referral",
+    )
+    .forbidden(Nature::Visit),
+    fact(
+        "referral.registered_count",
+        "好友注册人数",
+        Kind::Count,
+        "referral",
+    )
+    .forbidden(Nature::Visit),
+    fact("inviter.invited_count", "邀请人数", Kind::Count, "referral")
+        .unit("人")
+        .forbidden(Nature::Headcount),
+    fact("inviter.team_size", "团队人数", Kind::Count, "referral")
+        .unit("人")
+        .forbidden(Nature::Team),
     fact("inviter.team_fen", "团队业绩", Kind::Money, "referral").forbidden(Nature::Team),
-    fact("inviter.rank", "邀请排名", Kind::Count, "referral").unit("名").forbidden(Nature::Ranking),
+    fact("inviter.rank", "邀请排名", Kind::Count, "referral")
+        .unit("名")
+        .forbidden(Nature::Ranking),
     fact("customer.topup_fen", "充值金额", Kind::Money, "wallet").forbidden(Nature::Payment),
     fact("customer.is_member", "付费会员", Kind::Bool, "wallet").forbidden(Nature::Payment),
     fact("customer.health", "健康状况", Kind::Text, "customer").forbidden(Nature::Sensitive),
@@ -300,8 +377,16 @@ mod tests {
 
     #[test]
     fn ratings_and_tags_are_profile_facts() {
-        for name in ["rating.score", "customer.tags", "customer.completed_bookings"] {
-            assert_eq!(find(name).and_then(|row| row.consent), Some("referral_profiling"), "{name}");
+        for name in [
+            "rating.score",
+            "customer.tags",
+            "customer.completed_bookings",
+        ] {
+            assert_eq!(
+                find(name).and_then(|row| row.consent),
+                Some("referral_profiling"),
+                "{name}"
+            );
         }
     }
 }

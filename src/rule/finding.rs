@@ -3,7 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 /// How far a finding stops a rule set from being published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Cannot be published.
@@ -33,7 +45,12 @@ pub struct Finding {
 
 impl Finding {
     /// A mistake in the document that no policy can lower.
-    pub(crate) fn block(id: &str, pointer: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub(crate) fn block(
+        id: &str,
+        pointer: &str,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
         Self {
             id: id.to_owned(),
             severity: Severity::Block,
@@ -45,8 +62,16 @@ impl Finding {
     }
 
     /// A doubt that does not stop publishing.
-    pub(crate) fn warn(id: &str, pointer: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { severity: Severity::Warn, ..Self::block(id, pointer, message, fix) }
+    pub(crate) fn warn(
+        id: &str,
+        pointer: &str,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Warn,
+            ..Self::block(id, pointer, message, fix)
+        }
     }
 
     /// Whether it stops publishing outright.

@@ -30,11 +30,12 @@ pub use analyse::{Analysis, WorstCase, analyse};
 pub use check::{Checked, DEFAULT_RULESET, check, check_text};
 pub use compile::{CompiledRuleSet, compile};
 pub use decision::{
-    Action, BlockedBy, ConditionResult, ConsentNeed, Decision, NamedBenefit, Outcome, ResolvedEffect, Reversal,
+    Action, BlockedBy, ConditionResult, ConsentNeed, Decision, NamedBenefit, Outcome,
+    ResolvedEffect, Reversal,
 };
 pub use document::{
-    Beneficiary, Benefit, Cap, Caps, Hours, MAX_BYTES, MAX_CONDITIONS, MAX_NESTING, MAX_RULES, Op, ProgrammeCaps,
-    RuleSet, SendAt,
+    Beneficiary, Benefit, Cap, Caps, Hours, MAX_BYTES, MAX_CONDITIONS, MAX_NESTING, MAX_RULES, Op,
+    ProgrammeCaps, RuleSet, SendAt,
 };
 pub use evaluate::evaluate;
 pub use event::{Event, EventKind};

@@ -37,7 +37,14 @@ pub enum Fold {
 }
 
 impl Fold {
-    const ALL: [Self; 6] = [Self::Count, Self::Sum, Self::Min, Self::Max, Self::Mean, Self::Rate];
+    const ALL: [Self; 6] = [
+        Self::Count,
+        Self::Sum,
+        Self::Min,
+        Self::Max,
+        Self::Mean,
+        Self::Rate,
+    ];
 
     /// The word used in documents.
     pub const fn name(self) -> &'static str {
@@ -129,12 +136,17 @@ impl FactRef {
         }
         let row = self.plain()?;
         if !fact::find(&self.name).is_some_and(|found| found.history) {
-            return Err(format!("“{}”没有历史记录,不能用 @last 或 @within", self.name));
+            return Err(format!(
+                "“{}”没有历史记录,不能用 @last 或 @within",
+                self.name
+            ));
         }
         let (kind, min, max) = match (history.fold, row.kind) {
             (Fold::Count, _) => (Kind::Count, 0, i64::MAX),
             (Fold::Sum, Kind::Count | Kind::Money) => (row.kind, 0, i64::MAX),
-            (Fold::Min | Fold::Max | Fold::Mean, kind) if kind.is_number() => (kind, row.min, row.max),
+            (Fold::Min | Fold::Max | Fold::Mean, kind) if kind.is_number() => {
+                (kind, row.min, row.max)
+            }
             (Fold::Rate, Kind::Bool) => (Kind::Ratio, 0, 10_000),
             (fold, _) => return Err(format!("“{}”不能求 {}", self.name, fold.name())),
         };
@@ -143,8 +155,16 @@ impl FactRef {
             min,
             max,
             unit: if kind == row.kind { row.unit } else { "次" },
-            label: format!("{}{}的{}", window_label(history.window), row.label, history.fold.label()),
-            consent: Some(row.consent.unwrap_or(("referral_profiling", Whose::Customer))),
+            label: format!(
+                "{}{}的{}",
+                window_label(history.window),
+                row.label,
+                history.fold.label()
+            ),
+            consent: Some(
+                row.consent
+                    .unwrap_or(("referral_profiling", Whose::Customer)),
+            ),
             ..row
         })
     }
@@ -155,13 +175,21 @@ fn counted(event: EventKind, history: History) -> Meaning {
     let (nature, consent) = match event {
         EventKind::ReferralQualified | EventKind::ReferralReversed => (Nature::Qualified, None),
         EventKind::ReferralRedeemed => (Nature::Headcount, None),
-        EventKind::PaymentSucceeded => (Nature::Payment, Some(("referral_profiling", Whose::Customer))),
-        EventKind::BookingCompleted => (Nature::Purchase, Some(("referral_profiling", Whose::Customer))),
+        EventKind::PaymentSucceeded => (
+            Nature::Payment,
+            Some(("referral_profiling", Whose::Customer)),
+        ),
+        EventKind::BookingCompleted => (
+            Nature::Purchase,
+            Some(("referral_profiling", Whose::Customer)),
+        ),
         EventKind::RatingSubmitted
         | EventKind::ComplaintOpened
         | EventKind::ComplaintSlaBreached
         | EventKind::ComplaintResolved
-        | EventKind::ConsentGranted => (Nature::Plain, Some(("referral_profiling", Whose::Customer))),
+        | EventKind::ConsentGranted => {
+            (Nature::Plain, Some(("referral_profiling", Whose::Customer)))
+        }
     };
     let max = match history.window {
         Window::Last(entries) => i64::from(entries),
@@ -182,7 +210,9 @@ fn counted(event: EventKind, history: History) -> Meaning {
 fn window_label(window: Window) -> String {
     match window {
         Window::Last(entries) => format!("最近 {entries} 次"),
-        Window::Within(span) if span.get().num_seconds() % 86_400 == 0 => format!("{} 天内", span.get().num_days()),
+        Window::Within(span) if span.get().num_seconds() % 86_400 == 0 => {
+            format!("{} 天内", span.get().num_days())
+        }
         Window::Within(span) => format!("{} 小时内", span.get().num_hours().max(1)),
     }
 }
@@ -191,7 +221,8 @@ impl FromStr for FactRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("“{text}”不是事实的写法(如 rating.score 或 rating.score@last(3).min)");
+        let wrong =
+            || format!("“{text}”不是事实的写法(如 rating.score 或 rating.score@last(3).min)");
         let (name, rest) = match text.split_once('@') {
             Some((name, rest)) => (name, Some(rest)),
             None => (text, None),
@@ -203,13 +234,18 @@ impl FromStr for FactRef {
             None => None,
             Some(rest) => Some(history(rest).ok_or_else(wrong)?),
         };
-        Ok(Self { name: name.to_owned(), history })
+        Ok(Self {
+            name: name.to_owned(),
+            history,
+        })
     }
 }
 
 fn dotted(name: &str) -> bool {
     let word = |part: &str| {
-        part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') && !part.is_empty()
+        part.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+            && !part.is_empty()
     };
     name.contains('.') && name.split('.').all(word)
 }
@@ -219,14 +255,20 @@ fn history(text: &str) -> Option<History> {
     let (kind, argument) = window.split_once('(')?;
     let window = match kind {
         "last" => {
-            let plain = argument.bytes().all(|byte| byte.is_ascii_digit()) && !argument.starts_with('0');
-            let entries = argument.parse::<u32>().ok().filter(|entries| plain && (1..=MAX_LAST).contains(entries))?;
+            let plain =
+                argument.bytes().all(|byte| byte.is_ascii_digit()) && !argument.starts_with('0');
+            let entries = argument
+                .parse::<u32>()
+                .ok()
+                .filter(|entries| plain && (1..=MAX_LAST).contains(entries))?;
             Window::Last(entries)
         }
         "within" => Window::Within(argument.parse().ok()?),
         _ => return None,
     };
-    let fold = Fold::ALL.into_iter().find(|candidate| candidate.name() == fold)?;
+    let fold = Fold::ALL
+        .into_iter()
+        .find(|candidate| candidate.name() == fold)?;
     Some(History { window, fold })
 }
 
@@ -235,8 +277,14 @@ impl fmt::Display for FactRef {
         f.write_str(&self.name)?;
         match self.history {
             None => Ok(()),
-            Some(History { window: Window::Last(entries), fold }) => write!(f, "@last({entries}).{}", fold.name()),
-            Some(History { window: Window::Within(span), fold }) => write!(f, "@within({span}).{}", fold.name()),
+            Some(History {
+                window: Window::Last(entries),
+                fold,
+            }) => write!(f, "@last({entries}).{}", fold.name()),
+            Some(History {
+                window: Window::Within(span),
+                fold,
+            }) => write!(f, "@within({span}).{}", fold.name()),
         }
     }
 }
@@ -249,7 +297,9 @@ impl Serialize for FactRef {
 
 impl<'de> Deserialize<'de> for FactRef {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -264,17 +314,36 @@ mod tests {
 
     #[test]
     fn references_read_back_as_they_are_written() {
-        for text in ["rating.score", "rating.score@last(3).min", "referral.qualified@within(P90D).count"] {
-            assert_eq!(text.parse::<FactRef>().map(|found| found.to_string()), Ok(text.to_owned()));
+        for text in [
+            "rating.score",
+            "rating.score@last(3).min",
+            "referral.qualified@within(P90D).count",
+        ] {
+            assert_eq!(
+                text.parse::<FactRef>().map(|found| found.to_string()),
+                Ok(text.to_owned())
+            );
         }
     }
 
     #[test]
     fn folds_have_the_type_of_what_they_compute() {
-        assert_eq!(meaning("rating.score@last(3).min").map(|found| found.kind), Ok(Kind::Score));
-        assert_eq!(meaning("booking.sla_breached@last(10).rate").map(|found| found.kind), Ok(Kind::Ratio));
-        assert_eq!(meaning("referral.qualified@within(P90D).count").map(|found| found.kind), Ok(Kind::Count));
-        assert_eq!(meaning("rating.score@last(3).min").map(|found| found.label), Ok("最近 3 次评分的最低".to_owned()));
+        assert_eq!(
+            meaning("rating.score@last(3).min").map(|found| found.kind),
+            Ok(Kind::Score)
+        );
+        assert_eq!(
+            meaning("booking.sla_breached@last(10).rate").map(|found| found.kind),
+            Ok(Kind::Ratio)
+        );
+        assert_eq!(
+            meaning("referral.qualified@within(P90D).count").map(|found| found.kind),
+            Ok(Kind::Count)
+        );
+        assert_eq!(
+            meaning("rating.score@last(3).min").map(|found| found.label),
+            Ok("最近 3 次评分的最低".to_owned())
+        );
     }
 
     #[test]

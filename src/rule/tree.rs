@@ -7,7 +7,19 @@ use super::value::{Facts, Value};
 use serde::{Deserialize, Serialize};
 
 /// Kleene's three values. A missing fact is unknown, not false: `null <= 0.1` must not put a customer into the top 10 %.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Truth {
     /// Does not hold.
@@ -87,8 +99,14 @@ impl Node {
     /// The value of the tree.
     pub(crate) fn truth(&self, facts: &Facts) -> Truth {
         match self {
-            Self::All(inner) => inner.iter().map(|one| one.truth(facts)).fold(Truth::True, Truth::and),
-            Self::Any(inner) => inner.iter().map(|one| one.truth(facts)).fold(Truth::False, Truth::or),
+            Self::All(inner) => inner
+                .iter()
+                .map(|one| one.truth(facts))
+                .fold(Truth::True, Truth::and),
+            Self::Any(inner) => inner
+                .iter()
+                .map(|one| one.truth(facts))
+                .fold(Truth::False, Truth::or),
             Self::Test(test) => test.truth(facts),
         }
     }
@@ -105,7 +123,11 @@ impl Node {
     pub(crate) fn missing<'a>(&'a self, facts: &Facts) -> Vec<&'a str> {
         match self {
             Self::All(inner) => inner.iter().flat_map(|one| one.missing(facts)).collect(),
-            Self::Any(inner) => inner.iter().map(|one| one.missing(facts)).min_by_key(Vec::len).unwrap_or_default(),
+            Self::Any(inner) => inner
+                .iter()
+                .map(|one| one.missing(facts))
+                .min_by_key(Vec::len)
+                .unwrap_or_default(),
             Self::Test(test) if test.truth(facts) == Truth::True => Vec::new(),
             Self::Test(test) => vec![test.pointer.as_str()],
         }
@@ -126,7 +148,9 @@ impl Test {
             Op::IsUnknown => return got.is_none().into(),
             _ => {}
         }
-        let Some(got) = got else { return Truth::Unknown };
+        let Some(got) = got else {
+            return Truth::Unknown;
+        };
         match &self.rhs {
             Rhs::One(want) => self.holds(got, std::slice::from_ref(want)).into(),
             Rhs::Many(want) => self.holds(got, want).into(),
@@ -140,7 +164,8 @@ impl Test {
 
     fn holds(&self, got: &Value, want: &[Value]) -> bool {
         let (first, last) = (want.first(), want.last());
-        let ordered = |holds: fn(std::cmp::Ordering) -> bool| first.is_some_and(|want| holds(got.cmp(want)));
+        let ordered =
+            |holds: fn(std::cmp::Ordering) -> bool| first.is_some_and(|want| holds(got.cmp(want)));
         let within = || first.is_some_and(|low| got >= low) && last.is_some_and(|high| got <= high);
         let holds_word = || match (got, first) {
             (Value::List(items), Some(Value::Text(word))) => items.contains(word),

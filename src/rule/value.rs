@@ -69,7 +69,11 @@ impl Facts {
     }
 
     /// Records a value when there is one; `None` stays unknown.
-    pub fn set_known(&mut self, name: impl Into<String>, value: Option<impl Into<Value>>) -> &mut Self {
+    pub fn set_known(
+        &mut self,
+        name: impl Into<String>,
+        value: Option<impl Into<Value>>,
+    ) -> &mut Self {
         if let Some(value) = value {
             self.set(name, value);
         }
@@ -107,7 +111,9 @@ const MAX_DIGITS: usize = 18;
 /// refused with a zh-CN reason.
 pub fn decimal(text: &str, places: u32) -> Result<i64, String> {
     let wrong = || format!("“{text}”不是普通的十进制数");
-    let (negative, body) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (negative, body) = text
+        .strip_prefix('-')
+        .map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = match body.split_once('.') {
         Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
         Some(_) => return Err(wrong()),
@@ -125,7 +131,9 @@ pub fn decimal(text: &str, places: u32) -> Result<i64, String> {
             _ => format!("“{text}”最多 {places} 位小数"),
         });
     }
-    let scaled = format!("{whole}{kept:0<places$}").parse::<i64>().map_err(|_| wrong())?;
+    let scaled = format!("{whole}{kept:0<places$}")
+        .parse::<i64>()
+        .map_err(|_| wrong())?;
     Ok(if negative { -scaled } else { scaled })
 }
 
@@ -146,7 +154,9 @@ pub(crate) fn read(kind: Kind, literal: &Json) -> Result<Value, String> {
     match (kind, literal) {
         (Kind::Bool, Json::Bool(value)) => Ok(Value::Bool(*value)),
         (Kind::Bool, _) => Err("须是 true 或 false".to_owned()),
-        (Kind::Text | Kind::List, Json::String(text)) if !text.is_empty() && text.chars().count() <= 100 => {
+        (Kind::Text | Kind::List, Json::String(text))
+            if !text.is_empty() && text.chars().count() <= 100 =>
+        {
             Ok(Value::Text(text.clone()))
         }
         (Kind::Text | Kind::List, _) => Err("须是 1 到 100 个字的文字".to_owned()),
@@ -160,9 +170,12 @@ pub(crate) fn read(kind: Kind, literal: &Json) -> Result<Value, String> {
 pub(crate) fn read_any(kind: Kind, recorded: &Json) -> Option<Value> {
     match recorded {
         Json::Null => None,
-        Json::Array(items) => {
-            Some(Value::List(items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()))
-        }
+        Json::Array(items) => Some(Value::List(
+            items
+                .iter()
+                .filter_map(|item| item.as_str().map(str::to_owned))
+                .collect(),
+        )),
         _ => read(kind, recorded).ok(),
     }
 }
@@ -213,7 +226,11 @@ mod tests {
     #[test]
     fn numbers_and_decimal_strings_read_the_same() {
         for literal in [json!(4.8), json!("4.8"), json!("4.80"), json!("4.800")] {
-            assert_eq!(read(Kind::Score, &literal), Ok(Value::Int(480)), "{literal}");
+            assert_eq!(
+                read(Kind::Score, &literal),
+                Ok(Value::Int(480)),
+                "{literal}"
+            );
         }
         assert_eq!(read(Kind::Ratio, &json!(0.5)), Ok(Value::Int(5000)));
         assert_eq!(read(Kind::Money, &json!(3000)), Ok(Value::Int(3000)));
@@ -221,7 +238,19 @@ mod tests {
 
     #[test]
     fn what_would_be_lost_or_guessed_is_refused() {
-        for text in ["4.805", "1e2", "+4", "", ".5", "5.", "4,8", "0x10", "NaN", "1 ", "9999999999999999999"] {
+        for text in [
+            "4.805",
+            "1e2",
+            "+4",
+            "",
+            ".5",
+            "5.",
+            "4,8",
+            "0x10",
+            "NaN",
+            "1 ",
+            "9999999999999999999",
+        ] {
             assert!(decimal(text, 2).is_err(), "{text}");
         }
         assert!(read(Kind::Score, &json!(1e-7)).is_err());
@@ -233,7 +262,10 @@ mod tests {
     #[test]
     fn facts_survive_their_snapshot() {
         let mut facts = Facts::new();
-        facts.set("rating.score", 480).set("booking.sla_breached", false).set("customer.city", "上海");
+        facts
+            .set("rating.score", 480)
+            .set("booking.sla_breached", false)
+            .set("customer.city", "上海");
         facts.set("customer.tags", vec!["有宠物".to_owned()]);
         let text = serde_json::to_string(&facts).unwrap();
         assert_eq!(serde_json::from_str::<Facts>(&text).unwrap(), facts);

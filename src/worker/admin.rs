@@ -10,8 +10,8 @@ use crate::{
 use actix_web::{HttpResponse, get, http::StatusCode, patch, post, web};
 use entity::{ids::WorkerId, worker};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -64,19 +64,42 @@ fn out(ctx: &Ctx, row: worker::Model) -> Result<WorkerOut> {
 #[utoipa::path(tag = "staff", request_body = WorkerIn, security(("bearer" = [])),
     responses((status = 201, body = WorkerOut), (status = 409, body = Problem), (status = 422, body = Problem)))]
 #[post("/workers")]
-async fn add(ctx: web::Data<Ctx>, actor: Actor<Manager>, idem: Idem, body: Valid<WorkerIn>) -> Result<HttpResponse> {
+async fn add(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Manager>,
+    idem: Idem,
+    body: Valid<WorkerIn>,
+) -> Result<HttpResponse> {
     let phone = normalise_phone(&body.value.phone);
-    let phone = phone.ok_or_else(|| AppError::field("/phone", "phone", "应为 11 位大陆手机号码"))?;
-    let record = async |tx: &DatabaseTransaction| out(&ctx, insert(&ctx, tx, &body.value, &phone).await?);
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::CREATED, record).await
+    let phone =
+        phone.ok_or_else(|| AppError::field("/phone", "phone", "应为 11 位大陆手机号码"))?;
+    let record =
+        async |tx: &DatabaseTransaction| out(&ctx, insert(&ctx, tx, &body.value, &phone).await?);
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::CREATED, record)
+        .await
 }
 
-async fn insert(ctx: &Ctx, tx: &DatabaseTransaction, body: &WorkerIn, phone: &str) -> Result<worker::Model> {
+async fn insert(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    body: &WorkerIn,
+    phone: &str,
+) -> Result<worker::Model> {
     if store::by_phone(ctx, tx, phone).await?.is_some() {
         return Err(AppError::new(Code::Conflict, "这个手机号码已登记过家政员"));
     }
-    let account_id = identity::find_by_phone(ctx, tx, phone).await?.into_iter().next();
-    let new = New { name: &body.name, phone, skills: &body.skills, areas: &body.areas, account_id };
+    let account_id = identity::find_by_phone(ctx, tx, phone)
+        .await?
+        .into_iter()
+        .next();
+    let new = New {
+        name: &body.name,
+        phone,
+        skills: &body.skills,
+        areas: &body.areas,
+        account_id,
+    };
     let row = store::insert(ctx, tx, new).await?;
     if let Some(account) = account_id {
         identity::become_worker(ctx, tx, account, &body.name).await?;
@@ -88,15 +111,28 @@ async fn insert(ctx: &Ctx, tx: &DatabaseTransaction, body: &WorkerIn, phone: &st
 #[utoipa::path(tag = "staff", params(Paging), security(("bearer" = [])),
     responses((status = 200, body = Page<WorkerOut>)))]
 #[get("/workers")]
-async fn list(ctx: web::Data<Ctx>, _: Actor<Operations>, query: ValidQuery<Paging>) -> Result<HttpResponse> {
+async fn list(
+    ctx: web::Data<Ctx>,
+    _: Actor<Operations>,
+    query: ValidQuery<Paging>,
+) -> Result<HttpResponse> {
     let cursor = paging(&query.0)?;
-    let mut rows = worker::Entity::find().order_by_desc(worker::Column::Id).limit(cursor.fetch());
+    let mut rows = worker::Entity::find()
+        .order_by_desc(worker::Column::Id)
+        .limit(cursor.fetch());
     if let Some(before) = cursor.before {
         rows = rows.filter(worker::Column::Id.lt(WorkerId(before)));
     }
-    let page = cursor.page(rows.all(ctx.db.read()).await?, |row| row.id.0, |row| out(&ctx, row));
+    let page = cursor.page(
+        rows.all(ctx.db.read()).await?,
+        |row| row.id.0,
+        |row| out(&ctx, row),
+    );
     let items = page.items.into_iter().collect::<Result<Vec<_>>>()?;
-    Ok(HttpResponse::Ok().json(Page { items, next_cursor: page.next_cursor }))
+    Ok(HttpResponse::Ok().json(Page {
+        items,
+        next_cursor: page.next_cursor,
+    }))
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -120,13 +156,24 @@ async fn change(
     body: Valid<ChangeIn>,
 ) -> Result<HttpResponse> {
     let tx = ctx.db.begin_write().await?;
-    let row = worker::Entity::find_by_id(*id).lock_exclusive().one_by_key(&tx).await?;
+    let row = worker::Entity::find_by_id(*id)
+        .lock_exclusive()
+        .one_by_key(&tx)
+        .await?;
     let row = row.ok_or_else(AppError::not_found)?;
     let changed = worker::ActiveModel {
         id: Set(row.id),
         active: Set(body.value.active.unwrap_or(row.active)),
-        skills: Set(body.value.skills.as_ref().map_or(row.skills, |names| json!(names))),
-        areas: Set(body.value.areas.as_ref().map_or(row.areas, |names| json!(names))),
+        skills: Set(body
+            .value
+            .skills
+            .as_ref()
+            .map_or(row.skills, |names| json!(names))),
+        areas: Set(body
+            .value
+            .areas
+            .as_ref()
+            .map_or(row.areas, |names| json!(names))),
         ..Default::default()
     };
     let changed = changed.update(&tx).await?;

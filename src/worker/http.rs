@@ -38,16 +38,26 @@ struct PhoneOut {
 #[utoipa::path(tag = "identity", request_body = PhoneIn, security(("bearer" = [])),
     responses((status = 200, body = PhoneOut), (status = 401, body = Problem)))]
 #[post("/auth/phone")]
-async fn bind_phone(ctx: web::Data<Ctx>, actor: Actor<Anyone>, idem: Idem, body: Valid<PhoneIn>) -> Result<HttpResponse> {
+async fn bind_phone(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Anyone>,
+    idem: Idem,
+    body: Valid<PhoneIn>,
+) -> Result<HttpResponse> {
     let number = ctx.wechat.phone_number(&body.value.code).await?;
     let phone = normalise_phone(&number);
     let phone = phone.ok_or_else(|| AppError::field("/code", "phone", "只支持中国大陆手机号码"))?;
     let bind = async |tx: &DatabaseTransaction| {
         identity::bind_phone(&ctx, tx, actor.id, &phone).await?;
         let account_kind = become_worker(&ctx, tx, actor.id, actor.kind, &phone).await?;
-        Ok(PhoneOut { phone_masked: mask_phone(&phone), account_kind })
+        Ok(PhoneOut {
+            phone_masked: mask_phone(&phone),
+            account_kind,
+        })
     };
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, bind).await
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, bind)
+        .await
 }
 
 async fn become_worker(
@@ -58,7 +68,9 @@ async fn become_worker(
     phone: &str,
 ) -> Result<AccountKind> {
     let recorded = store::by_phone(ctx, tx, phone).await?;
-    let Some(worker) = recorded.filter(|_| kind == AccountKind::Customer) else { return Ok(kind) };
+    let Some(worker) = recorded.filter(|_| kind == AccountKind::Customer) else {
+        return Ok(kind);
+    };
     if worker.account_id.is_some() {
         return Ok(kind);
     }

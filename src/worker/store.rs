@@ -12,8 +12,8 @@ use entity::{
     worker,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, QueryFilter, QueryOrder,
 };
 use serde_json::json;
 
@@ -21,8 +21,14 @@ use serde_json::json;
 ///
 /// # Errors
 /// `forbidden` when the account is nobody's.
-pub async fn of_account(db: &(impl ConnectionTrait + Sync), account: AccountId) -> Result<worker::Model> {
-    let row = worker::Entity::find().filter(worker::Column::AccountId.eq(account)).one_by_key(db).await?;
+pub async fn of_account(
+    db: &(impl ConnectionTrait + Sync),
+    account: AccountId,
+) -> Result<worker::Model> {
+    let row = worker::Entity::find()
+        .filter(worker::Column::AccountId.eq(account))
+        .one_by_key(db)
+        .await?;
     row.ok_or_else(|| AppError::new(Code::Forbidden, "这个账号没有绑定家政员"))
 }
 
@@ -31,7 +37,10 @@ pub async fn of_account(db: &(impl ConnectionTrait + Sync), account: AccountId) 
 /// # Errors
 /// `not_found`.
 pub async fn by_id(db: &(impl ConnectionTrait + Sync), id: WorkerId) -> Result<worker::Model> {
-    worker::Entity::find_by_id(id).one_by_key(db).await?.ok_or_else(AppError::not_found)
+    worker::Entity::find_by_id(id)
+        .one_by_key(db)
+        .await?
+        .ok_or_else(AppError::not_found)
 }
 
 /// A worker's name in clear.
@@ -50,7 +59,11 @@ pub(super) fn phone_of(ctx: &Ctx, row: &worker::Model) -> Result<String> {
 ///
 /// # Errors
 /// A database fault.
-pub async fn able(db: &impl ConnectionTrait, skill: &str, area: &str) -> Result<Vec<worker::Model>> {
+pub async fn able(
+    db: &impl ConnectionTrait,
+    skill: &str,
+    area: &str,
+) -> Result<Vec<worker::Model>> {
     let rows = worker::Entity::find()
         .filter(worker::Column::Active.eq(true))
         .order_by_asc(worker::Column::Id)
@@ -58,9 +71,13 @@ pub async fn able(db: &impl ConnectionTrait, skill: &str, area: &str) -> Result<
         .await?;
     // A shop has tens of workers: reading their short lists here is portable, a JSON query is not.
     let has = |list: &serde_json::Value, word: &str| {
-        list.as_array().is_some_and(|items| items.iter().any(|item| item.as_str() == Some(word)))
+        list.as_array()
+            .is_some_and(|items| items.iter().any(|item| item.as_str() == Some(word)))
     };
-    Ok(rows.into_iter().filter(|row| has(&row.skills, skill) && has(&row.areas, area)).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|row| has(&row.skills, skill) && has(&row.areas, area))
+        .collect())
 }
 
 /// A worker about to be recorded.
@@ -72,7 +89,11 @@ pub(super) struct New<'a> {
     pub(super) account_id: Option<AccountId>,
 }
 
-pub(super) async fn insert(ctx: &Ctx, tx: &DatabaseTransaction, new: New<'_>) -> Result<worker::Model> {
+pub(super) async fn insert(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    new: New<'_>,
+) -> Result<worker::Model> {
     let id: WorkerId = ctx.env.id();
     let row = worker::ActiveModel {
         id: Set(id),
@@ -95,10 +116,19 @@ pub(super) async fn by_phone(
     phone: &str,
 ) -> Result<Option<worker::Model>> {
     let index = phone_index(&ctx.vault, phone);
-    Ok(worker::Entity::find().filter(worker::Column::PhoneIndex.eq(index)).one_by_key(db).await?)
+    Ok(worker::Entity::find()
+        .filter(worker::Column::PhoneIndex.eq(index))
+        .one_by_key(db)
+        .await?)
 }
 
 pub(super) async fn bind(tx: &DatabaseTransaction, id: WorkerId, account: AccountId) -> Result<()> {
-    worker::ActiveModel { id: Set(id), account_id: Set(Some(account)), ..Default::default() }.update(tx).await?;
+    worker::ActiveModel {
+        id: Set(id),
+        account_id: Set(Some(account)),
+        ..Default::default()
+    }
+    .update(tx)
+    .await?;
     Ok(())
 }

@@ -28,7 +28,10 @@ use validator::Validate;
 
 /// Registers the calls.
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(jobs).service(check_in).service(tick).service(complete);
+    cfg.service(jobs)
+        .service(check_in)
+        .service(tick)
+        .service(complete);
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -76,7 +79,11 @@ struct JobsOut {
 #[utoipa::path(tag = "worker", params(JobsQuery), security(("bearer" = [])),
     responses((status = 200, body = JobsOut), (status = 403, body = Problem)))]
 #[get("/worker/jobs")]
-async fn jobs(ctx: web::Data<Ctx>, actor: Actor<Worker>, query: ValidQuery<JobsQuery>) -> Result<HttpResponse> {
+async fn jobs(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Worker>,
+    query: ValidQuery<JobsQuery>,
+) -> Result<HttpResponse> {
     let db = ctx.db.read();
     let me = worker::of_account(db, actor.id).await?;
     let day = query.0.date.unwrap_or_else(|| business_date(ctx.env.now()));
@@ -105,7 +112,10 @@ async fn job(ctx: &Ctx, row: Booking, list: Vec<checklist_item::Model>) -> Resul
             required: entry.required,
             photo_required: entry.photo_required,
         };
-        catalog::checklist(&service)?.into_iter().map(fresh).collect()
+        catalog::checklist(&service)?
+            .into_iter()
+            .map(fresh)
+            .collect()
     } else {
         list.into_iter().map(item_out).collect()
     };
@@ -117,9 +127,16 @@ async fn job(ctx: &Ctx, row: Booking, list: Vec<checklist_item::Model>) -> Resul
         booking_id: row.id,
         start_at: row.start_at,
         end_at: row.end_at,
-        service: ServiceRef { id: service.id, name: service.name },
+        service: ServiceRef {
+            id: service.id,
+            name: service.name,
+        },
         area: row.area.clone(),
-        address: if open { Some(booking::address_of(ctx, &row)?.line) } else { None },
+        address: if open {
+            Some(booking::address_of(ctx, &row)?.line)
+        } else {
+            None
+        },
         customer_phone_masked: mask_phone(&booking::contact_phone_of(ctx, &row)?),
         status: row.status,
         checklist,
@@ -158,8 +175,11 @@ async fn check_in(
 ) -> Result<HttpResponse> {
     let me = worker::of_account(ctx.db.read(), actor.id).await?;
     let here = (body.value.lat, body.value.lng);
-    let arrive = async |tx: &DatabaseTransaction| service::check_in(&ctx, tx, me.id, *id, here).await;
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, arrive).await
+    let arrive =
+        async |tx: &DatabaseTransaction| service::check_in(&ctx, tx, me.id, *id, here).await;
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, arrive)
+        .await
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -182,8 +202,14 @@ async fn tick(
     let me = worker::of_account(ctx.db.read(), actor.id).await?;
     let (id, key) = path.into_inner();
     let done = body.value.done;
-    let mark = async |tx: &DatabaseTransaction| Ok(item_out(service::tick(&ctx, tx, me.id, id, (&key, done)).await?));
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, mark).await
+    let mark = async |tx: &DatabaseTransaction| {
+        Ok(item_out(
+            service::tick(&ctx, tx, me.id, id, (&key, done)).await?,
+        ))
+    };
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, mark)
+        .await
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -210,7 +236,12 @@ async fn complete(
     let me = worker::of_account(ctx.db.read(), actor.id).await?;
     let finish = async |tx: &DatabaseTransaction| {
         let row = service::complete(&ctx, tx, me.id, *id).await?;
-        Ok(CompletedOut { booking_id: row.id, status: row.status })
+        Ok(CompletedOut {
+            booking_id: row.id,
+            status: row.status,
+        })
     };
-    idem.of(actor.id, &body.hash).run(&ctx, StatusCode::OK, finish).await
+    idem.of(actor.id, &body.hash)
+        .run(&ctx, StatusCode::OK, finish)
+        .await
 }

@@ -31,7 +31,12 @@ const EARLIEST: Duration = Duration::hours(2);
 ///
 /// # Errors
 /// A database fault.
-pub async fn ensure(ctx: &Ctx, tx: &DatabaseTransaction, row: &Booking, worker: WorkerId) -> Result<()> {
+pub async fn ensure(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    row: &Booking,
+    worker: WorkerId,
+) -> Result<()> {
     let order = work_order::ActiveModel {
         booking_id: Set(row.id),
         worker_id: Set(worker),
@@ -42,25 +47,34 @@ pub async fn ensure(ctx: &Ctx, tx: &DatabaseTransaction, row: &Booking, worker: 
         created_at: Set(ctx.env.now()),
     };
     let made = work_order::Entity::insert(order)
-        .on_conflict(OnConflict::column(work_order::Column::BookingId).do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::column(work_order::Column::BookingId)
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(tx)
         .await?;
     if made == 0 {
         return Ok(());
     }
     let entries = catalog::checklist(&catalog::by_id(tx, row.service_id).await?)?;
-    let items = entries.into_iter().zip(0..).map(|(entry, position)| checklist_item::ActiveModel {
-        booking_id: Set(row.id),
-        key: Set(entry.key),
-        position: Set(position),
-        label: Set(entry.label),
-        required: Set(entry.required),
-        photo_required: Set(entry.photo_required),
-        done_at: Set(None),
-    });
+    let items = entries
+        .into_iter()
+        .zip(0..)
+        .map(|(entry, position)| checklist_item::ActiveModel {
+            booking_id: Set(row.id),
+            key: Set(entry.key),
+            position: Set(position),
+            label: Set(entry.label),
+            required: Set(entry.required),
+            photo_required: Set(entry.photo_required),
+            done_at: Set(None),
+        });
     let items: Vec<_> = items.collect();
     if !items.is_empty() {
-        checklist_item::Entity::insert_many(items).exec_without_returning(tx).await?;
+        checklist_item::Entity::insert_many(items)
+            .exec_without_returning(tx)
+            .await?;
     }
     Ok(())
 }
@@ -98,7 +112,10 @@ pub(super) async fn check_in(
     booking::begin_service(ctx, tx, id).await?;
     let address = booking::address_of(ctx, &row)?;
     let limit = f64::from(ctx.config.booking.geofence_m);
-    let within_geofence = address.lat.zip(address.lng).map(|there| distance_m(here, there) <= limit);
+    let within_geofence = address
+        .lat
+        .zip(address.lng)
+        .map(|there| distance_m(here, there) <= limit);
     let late_minutes = late_minutes(row.start_at, now);
     work_order::ActiveModel {
         booking_id: Set(id),
@@ -109,7 +126,10 @@ pub(super) async fn check_in(
     }
     .update(tx)
     .await?;
-    Ok(CheckInOut { late_minutes, within_geofence })
+    Ok(CheckInOut {
+        late_minutes,
+        within_geofence,
+    })
 }
 
 /// Ticks an item, or takes the tick back, while the job is open.
@@ -125,7 +145,9 @@ pub(super) async fn tick(
         return Err(AppError::invalid_state("签到之后、完成之前才能勾选清单"));
     }
     ensure(ctx, tx, &row, worker).await?;
-    let item = store::item(tx, id, key).await?.ok_or_else(AppError::not_found)?;
+    let item = store::item(tx, id, key)
+        .await?
+        .ok_or_else(AppError::not_found)?;
     let change = checklist_item::ActiveModel {
         booking_id: Set(id),
         key: Set(item.key.clone()),
@@ -136,7 +158,12 @@ pub(super) async fn tick(
 }
 
 /// The job is done, if everything required is.
-pub(super) async fn complete(ctx: &Ctx, tx: &DatabaseTransaction, worker: WorkerId, id: BookingId) -> Result<Booking> {
+pub(super) async fn complete(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    worker: WorkerId,
+    id: BookingId,
+) -> Result<Booking> {
     let row = booking::of_worker(tx, worker, id).await?;
     if row.status != BookingStatus::InService {
         return Err(AppError::invalid_state("签到之后才能完成"));
@@ -148,20 +175,33 @@ pub(super) async fn complete(ctx: &Ctx, tx: &DatabaseTransaction, worker: Worker
         let error = AppError::invalid_state(format!("还有必做项目没有完成:{labels}"));
         return Err(error.with("open_items", open.into()));
     }
-    work_order::ActiveModel { booking_id: Set(id), completed_at: Set(Some(ctx.env.now())), ..Default::default() }
-        .update(tx)
-        .await?;
+    work_order::ActiveModel {
+        booking_id: Set(id),
+        completed_at: Set(Some(ctx.env.now())),
+        ..Default::default()
+    }
+    .update(tx)
+    .await?;
     booking::finish_service(ctx, tx, id).await
 }
 
 /// Labels of required items that are not done. Where the customer did not agree to photos, the checklist alone suffices.
 async fn open_items(ctx: &Ctx, tx: &DatabaseTransaction, row: &Booking) -> Result<Vec<String>> {
-    let may_photograph =
-        consent::holds(ctx, tx, row.customer_id, "photo_capture", Some(Scope::booking(row.id))).await?;
+    let may_photograph = consent::holds(
+        ctx,
+        tx,
+        row.customer_id,
+        "photo_capture",
+        Some(Scope::booking(row.id)),
+    )
+    .await?;
     let photos = photo::keys_of_booking(tx, row.id, PhotoKind::After).await?;
-    let open = store::items(tx, &[row.id]).await?.into_iter().filter(|item| {
-        let wants_photo = item.photo_required && may_photograph && !photos.contains(&item.key);
-        item.required && (item.done_at.is_none() || wants_photo)
-    });
+    let open = store::items(tx, &[row.id])
+        .await?
+        .into_iter()
+        .filter(|item| {
+            let wants_photo = item.photo_required && may_photograph && !photos.contains(&item.key);
+            item.required && (item.done_at.is_none() || wants_photo)
+        });
     Ok(open.map(|item| item.label).collect())
 }

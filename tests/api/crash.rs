@@ -9,7 +9,9 @@ use entity::{
     values::{BookingStatus, Fen, InvitationSource},
 };
 use linjian::platform::sealed::{Column, seal};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
+};
 use serde_json::json;
 use std::{
     process::{Child, Command, Stdio},
@@ -64,7 +66,10 @@ async fn satisfied(app: &TestApp, service: ServiceId, number: usize) -> (Person,
 /// The real binary on the same deployment as `app`.
 fn spawn(app: &TestApp, port: u16) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_linjian"));
-    command.arg("serve").stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg("serve")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     for (key, value) in app.settings() {
         let name = format!("LINJIAN__{}", key.replace('.', "__").to_uppercase());
         command.env(name, value);
@@ -84,9 +89,15 @@ async fn alive(base: &str) {
     panic!("the node did not come up");
 }
 
-async fn rate_until_answered(base: String, person: Person, booking: BookingId, done: Arc<AtomicUsize>) {
+async fn rate_until_answered(
+    base: String,
+    person: Person,
+    booking: BookingId,
+    done: Arc<AtomicUsize>,
+) {
     let client = reqwest::Client::new();
-    let body = json!({ "quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": 5 });
+    let body =
+        json!({ "quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": 5 });
     for _ in 0..2_000 {
         let sent = client
             .post(format!("{base}/api/v1/bookings/{booking}/rating"))
@@ -100,7 +111,10 @@ async fn rate_until_answered(base: String, person: Person, booking: BookingId, d
                 done.fetch_add(1, Ordering::SeqCst);
                 return;
             }
-            Ok(status) => assert!([409, 429, 503].contains(&status), "a rating was answered {status}"),
+            Ok(status) => assert!(
+                [409, 429, 503].contains(&status),
+                "a rating was answered {status}"
+            ),
             // The node is down; the caller tries again with the same key.
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
         }
@@ -110,12 +124,21 @@ async fn rate_until_answered(base: String, person: Person, booking: BookingId, d
 
 async fn burst(backend: Backend) {
     let app = TestApp::with(backend, linjian::app::Half::ApiOnly, &[]).await;
-    let service = service::Entity::find().all(app.ctx().db.read()).await.unwrap().remove(0).id;
+    let service = service::Entity::find()
+        .all(app.ctx().db.read())
+        .await
+        .unwrap()
+        .remove(0)
+        .id;
     let mut people = Vec::new();
     for number in 0..PEOPLE {
         people.push(satisfied(&app, service, number).await);
     }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let base = format!("http://127.0.0.1:{port}");
     let mut node = spawn(&app, port);
     alive(&base).await;
@@ -145,7 +168,9 @@ async fn burst(backend: Backend) {
     for task in tasks {
         task.await.unwrap();
     }
-    let settled = linjian::outbox::settle(app.ctx(), std::time::Duration::from_secs(60)).await.unwrap();
+    let settled = linjian::outbox::settle(app.ctx(), std::time::Duration::from_secs(60))
+        .await
+        .unwrap();
     node.kill().unwrap();
     node.wait().unwrap();
     assert!(settled, "events were left over");
@@ -162,7 +187,11 @@ async fn check(app: &TestApp) {
         .unwrap();
     let people: std::collections::HashSet<_> = rows.iter().map(|row| row.customer_id).collect();
     assert_eq!((rows.len(), people.len()), (PEOPLE, PEOPLE));
-    let fired = decision::Entity::find().filter(decision::Column::RuleId.eq("quality-baseline")).count(db).await.unwrap();
+    let fired = decision::Entity::find()
+        .filter(decision::Column::RuleId.eq("quality-baseline"))
+        .count(db)
+        .await
+        .unwrap();
     assert_eq!(fired, u64::try_from(PEOPLE).unwrap());
 }
 
@@ -172,6 +201,7 @@ async fn killed_five_times_in_a_burst_every_invitation_exists_once_on_sqlite_and
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_five_times_with_the_queue_flushed_every_invitation_exists_once_on_postgres_and_redis() {
+async fn killed_five_times_with_the_queue_flushed_every_invitation_exists_once_on_postgres_and_redis()
+ {
     burst(Backend::Production).await;
 }

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 const DELIGHTED: [u8; 5] = [5, 5, 5, 5, 4];
 
 async fn invitations(person: &Person) -> Vec<Value> {
-    person.get("me/invitations").await.expect(200)["items"].as_array().unwrap().clone()
+    person.get("me/invitations").await.expect(200)["items"]
+        .as_array()
+        .unwrap()
+        .clone()
 }
 
 /// Mei with the consent that lets us ask her, and a rated visit behind her.

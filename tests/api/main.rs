@@ -1,6 +1,9 @@
 //! Outside-in tests: every test speaks HTTP to a real server, on both backends.
 
-#![expect(unreachable_pub, reason = "the support modules are private to this one binary")]
+#![expect(
+    unreachable_pub,
+    reason = "the support modules are private to this one binary"
+)]
 
 #[path = "../support/mod.rs"]
 #[macro_use]

@@ -46,13 +46,23 @@ impl Consumer for Listener {
         &["test.rang.v1", "test.timer.v1"]
     }
 
-    async fn handle(&self, _: &Ctx, _: &DatabaseTransaction, event: &Delivered, _: Value) -> Result<()> {
+    async fn handle(
+        &self,
+        _: &Ctx,
+        _: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
         let left = self.failures.load(Ordering::SeqCst);
         if left > 0 {
             self.failures.store(left - 1, Ordering::SeqCst);
             return Err(AppError::internal("not now"));
         }
-        let number = if event.kind == Rang::KIND { event.read::<Rang>()?.number } else { 999 };
+        let number = if event.kind == Rang::KIND {
+            event.read::<Rang>()?.number
+        } else {
+            999
+        };
         self.heard.lock().unwrap().push(number);
         Ok(())
     }
@@ -65,7 +75,9 @@ fn now(ctx: &Ctx) -> DateTime<Utc> {
 async fn ring(ctx: &Ctx, numbers: std::ops::Range<u32>) {
     let tx = ctx.db.begin_write().await.unwrap();
     for number in numbers {
-        outbox::append(&tx, &ctx.env, &Rang { number }).await.unwrap();
+        outbox::append(&tx, &ctx.env, &Rang { number })
+            .await
+            .unwrap();
     }
     ctx.commit(tx).await.unwrap();
 }

@@ -5,26 +5,39 @@ use entity::values::StaffRole;
 use serde_json::{Value, json};
 
 async fn code_of(person: &Person) -> String {
-    person.post("me/invitations", json!({})).await.expect(201)["code"].as_str().unwrap().to_owned()
+    person.post("me/invitations", json!({})).await.expect(201)["code"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 async fn comes_through(app: &TestApp, name: &str, code: &str) -> (Person, Value) {
     let friend = app.customer(name).await;
     friend.consents("referral_link", None).await;
-    let link = friend.post("referrals", json!({ "code": code })).await.expect(201);
+    let link = friend
+        .post("referrals", json!({ "code": code }))
+        .await
+        .expect(201);
     app.drain().await;
     (friend, link)
 }
 
 async fn rewards(person: &Person, cause: &str) -> Vec<Value> {
     let list = person.get("me/rewards").await.expect(200);
-    list["items"].as_array().unwrap().iter().filter(|one| one["cause"] == cause).cloned().collect()
+    list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["cause"] == cause)
+        .cloned()
+        .collect()
 }
 
 /// Li's first order, paid in full, done, and the refund window over.
 async fn first_order(app: &TestApp, friend: &Person, crew: &Crew) -> Value {
     let booking = app.books(friend).await;
-    app.pays(friend, &booking, booking["total_fen"].as_i64().unwrap()).await;
+    app.pays(friend, &booking, booking["total_fen"].as_i64().unwrap())
+        .await;
     let booking = app.serves(friend, crew, &booking).await;
     app.advance("P7DT1S").await;
     booking

@@ -12,7 +12,11 @@ async fn decides_everything(person: &Person, decision: &str) {
         if notice["scope_required"].is_string() || notice["consent_type"] == "guardian" {
             continue;
         }
-        let channels: &[&str] = if purpose == "graph_analysis" { &["popup", "agreement"] } else { &["popup"] };
+        let channels: &[&str] = if purpose == "graph_analysis" {
+            &["popup", "agreement"]
+        } else {
+            &["popup"]
+        };
         for channel in channels {
             let body = json!({
                 "purpose": purpose, "decision": decision, "channel": channel,
@@ -20,7 +24,11 @@ async fn decides_everything(person: &Person, decision: &str) {
             });
             let answer = person.post("me/consents", body).await;
             // A few purposes belong to a scope of their own (a booking, a recipient); they cannot be decided here.
-            assert!([201, 422].contains(&answer.status), "{purpose}: {}", answer.status);
+            assert!(
+                [201, 422].contains(&answer.status),
+                "{purpose}: {}",
+                answer.status
+            );
         }
     }
 }
@@ -29,22 +37,56 @@ async fn decides_everything(person: &Person, decision: &str) {
 async fn way(app: &TestApp, person: &Person) -> Vec<Value> {
     let service = app.service("deep-cleaning").await;
     let id = service["id"].as_str().unwrap();
-    let quote = json!({ "answers": crate::support::answers(&service), "area": crate::support::AREA });
-    let quote = person.post(&format!("services/{id}/quote"), quote).await.expect(200);
+    let quote =
+        json!({ "answers": crate::support::answers(&service), "area": crate::support::AREA });
+    let quote = person
+        .post(&format!("services/{id}/quote"), quote)
+        .await
+        .expect(200);
     let start = app.slot(&service).await;
     let day = &start.as_str().unwrap()[..10];
-    let path = format!("services/{id}/slots?date={day}&area={}&minutes={}", crate::support::AREA, quote["minutes"]);
+    let path = format!(
+        "services/{id}/slots?date={day}&area={}&minutes={}",
+        crate::support::AREA,
+        quote["minutes"]
+    );
     let slots = person.get(&path).await.expect(200);
-    let mut booking = person.post("bookings", app.booking_body(&service, &start)).await.expect(201);
+    let mut booking = person
+        .post("bookings", app.booking_body(&service, &start))
+        .await
+        .expect(201);
     let mut seen = vec![quote, slots];
-    let paid = app.pays(person, &booking, booking["total_fen"].as_i64().unwrap() / 2 + 1).await;
+    let paid = app
+        .pays(
+            person,
+            &booking,
+            booking["total_fen"].as_i64().unwrap() / 2 + 1,
+        )
+        .await;
     seen.push(paid["status"].clone());
-    booking = person.get(&format!("bookings/{}", booking["id"].as_str().unwrap())).await.expect(200);
-    for key in ["total_fen", "prepaid_fen", "status", "prepaid_ratio", "start_at", "end_at", "service_id"] {
+    booking = person
+        .get(&format!("bookings/{}", booking["id"].as_str().unwrap()))
+        .await
+        .expect(200);
+    for key in [
+        "total_fen",
+        "prepaid_fen",
+        "status",
+        "prepaid_ratio",
+        "start_at",
+        "end_at",
+        "service_id",
+    ] {
         seen.push(booking[key].clone());
     }
     let path = format!("bookings/{}/cancel", booking["id"].as_str().unwrap());
-    seen.push(person.post(&path, json!({"reason": "改天"})).await.expect(200)["status"].clone());
+    seen.push(
+        person
+            .post(&path, json!({"reason": "改天"}))
+            .await
+            .expect(200)["status"]
+            .clone(),
+    );
     app.settled_refund().await;
     seen
 }

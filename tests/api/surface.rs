@@ -41,7 +41,9 @@ fn calls() -> Vec<(String, String)> {
 
 /// The pattern with every parameter filled in.
 fn fill(pattern: &str, with: &str) -> String {
-    let parts = pattern.split('/').map(|part| if part.starts_with('{') { with } else { part });
+    let parts = pattern
+        .split('/')
+        .map(|part| if part.starts_with('{') { with } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
@@ -49,15 +51,37 @@ async fn call(person: &Person, method: &str, path: &str, body: &[u8]) -> u16 {
     match method {
         "GET" => person.get(path).await.status,
         "DELETE" => person.delete(path).await.status,
-        "POST" => person.post_raw(path, "application/json", body.to_vec()).await.status,
-        "PUT" => person.put(path, serde_json::from_slice(body).unwrap_or(Value::Null)).await.status,
-        _ => person.patch(path, serde_json::from_slice(body).unwrap_or(Value::Null)).await.status,
+        "POST" => {
+            person
+                .post_raw(path, "application/json", body.to_vec())
+                .await
+                .status
+        }
+        "PUT" => {
+            person
+                .put(path, serde_json::from_slice(body).unwrap_or(Value::Null))
+                .await
+                .status
+        }
+        _ => {
+            person
+                .patch(path, serde_json::from_slice(body).unwrap_or(Value::Null))
+                .await
+                .status
+        }
     }
 }
 
 async fn everybody(app: &TestApp) -> Vec<(&'static str, Person)> {
-    let all = [StaffRole::Marketing, StaffRole::Service, StaffRole::Manager, StaffRole::Pipo];
-    let (worker, _) = app.worker("张师傅", "13800001000", &["cleaning"], &["浦东"]).await;
+    let all = [
+        StaffRole::Marketing,
+        StaffRole::Service,
+        StaffRole::Manager,
+        StaffRole::Pipo,
+    ];
+    let (worker, _) = app
+        .worker("张师傅", "13800001000", &["cleaning"], &["浦东"])
+        .await;
     vec![
         ("stranger", app.stranger()),
         ("customer", app.customer("mei").await),

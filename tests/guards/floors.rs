@@ -49,7 +49,10 @@ const FIRST_ROOM: u8 = 50;
 const PURE: (&str, &str) = ("rule", "kernel");
 
 fn floor(module: &str) -> Option<u8> {
-    FLOORS.iter().find(|(name, _)| *name == module).map(|(_, floor)| *floor)
+    FLOORS
+        .iter()
+        .find(|(name, _)| *name == module)
+        .map(|(_, floor)| *floor)
 }
 
 /// All imports of `files` that go the wrong way, and modules that stand on no floor.
@@ -85,16 +88,27 @@ fn judge(home: &str, mine: u8, segments: &[String]) -> Option<String> {
     }
     let path = segments.join("::");
     let Some(theirs) = floor(module) else {
-        return Some(format!("crate::{path}: {module} stands on no floor; add it to tests/guards/floors.rs"));
+        return Some(format!(
+            "crate::{path}: {module} stands on no floor; add it to tests/guards/floors.rs"
+        ));
     };
     if home == PURE.0 && module != PURE.1 {
-        return Some(format!("crate::{path}: {home} is pure and may use crate::{} alone", PURE.1));
+        return Some(format!(
+            "crate::{path}: {home} is pure and may use crate::{} alone",
+            PURE.1
+        ));
     }
     if theirs > mine {
-        return Some(format!("crate::{path}: {module} stands above {home}; send an event instead"));
+        return Some(format!(
+            "crate::{path}: {module} stands above {home}; send an event instead"
+        ));
     }
     // `crate::payment::refund` is a function, `crate::payment::Paid::New` a variant, `crate::payment::store::find` a back door.
-    let inside = rest.len() > 1 && rest.first().is_some_and(|name| name.starts_with(|c: char| c.is_lowercase()));
-    (theirs >= FIRST_ROOM && inside)
-        .then(|| format!("crate::{path}: only what {module}/mod.rs re-exports may be used from outside"))
+    let inside = rest.len() > 1
+        && rest
+            .first()
+            .is_some_and(|name| name.starts_with(|c: char| c.is_lowercase()));
+    (theirs >= FIRST_ROOM && inside).then(|| {
+        format!("crate::{path}: only what {module}/mod.rs re-exports may be used from outside")
+    })
 }

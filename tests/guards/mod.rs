@@ -6,7 +6,9 @@ mod source;
 pub(crate) use source::{File, root, sources};
 
 /// Names that say nothing about what is inside.
-const EMPTY_NAMES: [&str; 7] = ["utils", "util", "helpers", "helper", "common", "misc", "manager"];
+const EMPTY_NAMES: [&str; 7] = [
+    "utils", "util", "helpers", "helper", "common", "misc", "manager",
+];
 
 /// Most lines of a file: sources, and tests.
 const LINES: usize = 500;
@@ -38,7 +40,10 @@ pub(crate) fn names(files: &[File]) -> Vec<String> {
     for file in files {
         let stem = file.path.strip_suffix(".rs").unwrap_or(&file.path);
         if let Some(word) = stem.split('/').find(|part| EMPTY_NAMES.contains(part)) {
-            offences.push(format!("{}:1: {word} says nothing; name it after what it does", file.path));
+            offences.push(format!(
+                "{}:1: {word} says nothing; name it after what it does",
+                file.path
+            ));
         }
     }
     offences
@@ -48,10 +53,17 @@ pub(crate) fn names(files: &[File]) -> Vec<String> {
 pub(crate) fn short_files(files: &[File]) -> Vec<String> {
     let mut offences = Vec::new();
     for file in files {
-        let most = if file.path.starts_with("tests/") { TEST_LINES } else { LINES };
+        let most = if file.path.starts_with("tests/") {
+            TEST_LINES
+        } else {
+            LINES
+        };
         let lines = file.text.lines().count();
         if lines > most {
-            offences.push(format!("{}:{most}: {lines} lines, at most {most}", file.path));
+            offences.push(format!(
+                "{}:{most}: {lines} lines, at most {most}",
+                file.path
+            ));
         }
     }
     offences
@@ -62,7 +74,10 @@ pub(crate) fn opening_words(files: &[File]) -> Vec<String> {
     let mut offences = Vec::new();
     for file in files {
         let front_door = file.path.starts_with("src/") && file.path.ends_with("/mod.rs");
-        if front_door && file.path.matches('/').count() == 2 && !file.text.trim_start().starts_with("//!") {
+        if front_door
+            && file.path.matches('/').count() == 2
+            && !file.text.trim_start().starts_with("//!")
+        {
             offences.push(format!("{}:1: opens without `//!`", file.path));
         }
     }
@@ -80,7 +95,10 @@ pub(crate) fn panicking(file: &File) -> Vec<String> {
             let method = before.ends_with('.') && after.starts_with('(');
             let path = before.ends_with("::") && !after.starts_with("::");
             if method || path {
-                offences.push((at, format!("{}:{}: {call}", file.path, source::line(&code, at))));
+                offences.push((
+                    at,
+                    format!("{}:{}: {call}", file.path, source::line(&code, at)),
+                ));
             }
         }
     }
@@ -96,7 +114,11 @@ pub(crate) fn no_panics(files: &[File]) -> Vec<String> {
         let within = |folder: &String| stem == folder || stem.starts_with(&format!("{folder}/"));
         path.starts_with("tests/") || tests.iter().any(within)
     };
-    files.iter().filter(|file| file.path != "src/main.rs" && !is_test(&file.path)).flat_map(panicking).collect()
+    files
+        .iter()
+        .filter(|file| file.path != "src/main.rs" && !is_test(&file.path))
+        .flat_map(panicking)
+        .collect()
 }
 
 /// The modules (path without `.rs`) that another file declares for tests alone.
@@ -105,9 +127,16 @@ pub(crate) fn test_only(files: &[File]) -> Vec<String> {
     for file in files {
         let stem = file.path.strip_suffix(".rs").unwrap_or(&file.path);
         let root = stem.ends_with("/lib") || stem.ends_with("/main");
-        let folder =
-            if root || stem.ends_with("/mod") { stem.rsplit_once('/').map_or("", |(folder, _)| folder) } else { stem };
-        found.extend(file.test_modules().into_iter().map(|name| format!("{folder}/{name}")));
+        let folder = if root || stem.ends_with("/mod") {
+            stem.rsplit_once('/').map_or("", |(folder, _)| folder)
+        } else {
+            stem
+        };
+        found.extend(
+            file.test_modules()
+                .into_iter()
+                .map(|name| format!("{folder}/{name}")),
+        );
     }
     found
 }
@@ -118,9 +147,14 @@ pub(crate) fn purity(files: &[File]) -> Vec<String> {
     for file in files {
         for path in file.roots() {
             let full = path.segments.join("::");
-            let hit = IMPURE.iter().find(|word| full == **word || full.starts_with(&format!("{word}::")));
+            let hit = IMPURE
+                .iter()
+                .find(|word| full == **word || full.starts_with(&format!("{word}::")));
             if let Some(word) = hit {
-                offences.push(format!("{}:{}: {word} in a pure module", file.path, path.line));
+                offences.push(format!(
+                    "{}:{}: {word} in a pure module",
+                    file.path, path.line
+                ));
             }
         }
     }
@@ -131,9 +165,13 @@ pub(crate) fn purity(files: &[File]) -> Vec<String> {
 pub(crate) fn migrations(files: &[File]) -> Vec<String> {
     let mut offences = Vec::new();
     for file in files {
-        let entities =
-            file.roots().into_iter().filter(|path| path.segments.first().is_some_and(|root| root == "entity"));
-        offences.extend(entities.map(|path| format!("{}:{}: entity in a migration", file.path, path.line)));
+        let entities = file
+            .roots()
+            .into_iter()
+            .filter(|path| path.segments.first().is_some_and(|root| root == "entity"));
+        offences.extend(
+            entities.map(|path| format!("{}:{}: entity in a migration", file.path, path.line)),
+        );
     }
     offences
 }

@@ -37,7 +37,11 @@ pub(crate) fn sources(root: &Path, folders: &[&str]) -> Vec<File> {
             if path.is_dir() && path.file_name().is_none_or(|name| name != "target") {
                 open.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
-                let name = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+                let name = path
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_string_lossy()
+                    .replace('\\', "/");
                 files.push(File::new(&name, &std::fs::read_to_string(&path).unwrap()));
             }
         }
@@ -48,12 +52,19 @@ pub(crate) fn sources(root: &Path, folders: &[&str]) -> Vec<File> {
 
 impl File {
     pub(crate) fn new(path: &str, text: &str) -> Self {
-        Self { path: path.to_owned(), text: text.to_owned(), code: blank(text) }
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            code: blank(text),
+        }
     }
 
     /// The top-level module a file of `src/` belongs to.
     pub(crate) fn module(&self) -> Option<String> {
-        self.module_path()?.into_iter().next().or_else(|| Some("lib".to_owned()))
+        self.module_path()?
+            .into_iter()
+            .next()
+            .or_else(|| Some("lib".to_owned()))
     }
 
     /// `src/rule/read/mod.rs` is `[rule, read]`.
@@ -83,7 +94,10 @@ impl File {
             let mut here = home.clone();
             here.extend(self.inline_modules(at));
             let mut rest = &self.code[at..];
-            while let Some(after) = rest.strip_prefix("super").and_then(|after| after.trim_start().strip_prefix("::")) {
+            while let Some(after) = rest
+                .strip_prefix("super")
+                .and_then(|after| after.trim_start().strip_prefix("::"))
+            {
                 here.pop();
                 rest = after.trim_start();
             }
@@ -107,9 +121,10 @@ impl File {
             let line = line(&self.code, start);
             let first = !before[..start].trim_end().ends_with("::") && start < before.len();
             if first
-                && !found
-                    .iter()
-                    .any(|used| used.line == line && used.segments.first().is_some_and(|s| *s == before[start..]))
+                && !found.iter().any(|used| {
+                    used.line == line
+                        && used.segments.first().is_some_and(|s| *s == before[start..])
+                })
             {
                 self.tree(&self.code[start..], start, &[], &mut found);
             }
@@ -122,7 +137,14 @@ impl File {
         let offset = |rest: &str| self.code.len() - rest.len();
         let mut segments = prefix.to_vec();
         let mut rest = rest.trim_start();
-        let line = line(&self.code, at.max(if rest.len() < self.code.len() { offset(rest) } else { at }));
+        let line = line(
+            &self.code,
+            at.max(if rest.len() < self.code.len() {
+                offset(rest)
+            } else {
+                at
+            }),
+        );
         loop {
             if let Some(group) = rest.strip_prefix('{') {
                 for part in parts(group) {
@@ -162,9 +184,18 @@ impl File {
     /// The code without what is compiled for tests alone, and without the few items that say why they may panic.
     pub(crate) fn code_without_tests(&self) -> String {
         let mut code = self.code.clone();
-        let excused = ["#[expect(clippy::expect_used, reason", "#[expect(clippy::unwrap_used, reason"];
-        for (start, end) in [TEST_ITEM, excused[0], excused[1]].iter().flat_map(|attribute| self.items(attribute)) {
-            let blanked: String = code[start..end].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+        let excused = [
+            "#[expect(clippy::expect_used, reason",
+            "#[expect(clippy::unwrap_used, reason",
+        ];
+        for (start, end) in [TEST_ITEM, excused[0], excused[1]]
+            .iter()
+            .flat_map(|attribute| self.items(attribute))
+        {
+            let blanked: String = code[start..end]
+                .bytes()
+                .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
+                .collect();
             code.replace_range(start..end, &blanked);
         }
         code
@@ -175,7 +206,9 @@ impl File {
         let mut found = Vec::new();
         for (start, end) in self.items(TEST_ITEM) {
             let item = self.code[start..end].trim_end();
-            let declared = item.strip_suffix(';').and_then(|item| item.rsplit_once("mod "));
+            let declared = item
+                .strip_suffix(';')
+                .and_then(|item| item.rsplit_once("mod "));
             if let Some((_, name)) = declared.filter(|(_, name)| name.chars().all(is_word)) {
                 found.push(name.to_owned());
             }
@@ -219,8 +252,12 @@ fn is_word(c: char) -> bool {
 
 /// Offsets of `word` where it stands alone.
 pub(crate) fn words(code: &str, word: &str) -> Vec<usize> {
-    let alone = |at: usize| !code[..at].ends_with(is_word) && !code[at + word.len()..].starts_with(is_word);
-    code.match_indices(word).map(|(at, _)| at).filter(|at| alone(*at)).collect()
+    let alone =
+        |at: usize| !code[..at].ends_with(is_word) && !code[at + word.len()..].starts_with(is_word);
+    code.match_indices(word)
+        .map(|(at, _)| at)
+        .filter(|at| alone(*at))
+        .collect()
 }
 
 /// The line of an offset, from 1.
@@ -282,7 +319,11 @@ fn blank(text: &str) -> String {
             }
             length => length,
         };
-        out.extend(rest[..length].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
+        out.extend(
+            rest[..length]
+                .bytes()
+                .map(|byte| if byte == b'\n' { '\n' } else { ' ' }),
+        );
         rest = &rest[length..];
     }
     out
@@ -296,16 +337,25 @@ fn inert(rest: &str, word_before: bool) -> usize {
     if rest.starts_with("/*") {
         return block_comment(rest);
     }
-    let raw = ["r", "br", "cr"].iter().find_map(|mark| rest.strip_prefix(mark)).filter(|_| !word_before);
+    let raw = ["r", "br", "cr"]
+        .iter()
+        .find_map(|mark| rest.strip_prefix(mark))
+        .filter(|_| !word_before);
     if let Some(after) = raw {
         let hashes = after.len() - after.trim_start_matches('#').len();
         if after[hashes..].starts_with('"') {
             let opened = rest.len() - after.len() + hashes + 1;
             let close = format!("\"{}", "#".repeat(hashes));
-            return rest[opened..].find(&close).map_or(rest.len(), |at| opened + at + close.len());
+            return rest[opened..]
+                .find(&close)
+                .map_or(rest.len(), |at| opened + at + close.len());
         }
     }
-    if rest.starts_with('"') { quoted(rest) } else { character(rest) }
+    if rest.starts_with('"') {
+        quoted(rest)
+    } else {
+        character(rest)
+    }
 }
 
 fn block_comment(rest: &str) -> usize {
@@ -352,5 +402,9 @@ fn character(rest: &str) -> usize {
     let Some(c) = inside.chars().next() else {
         return 0;
     };
-    if inside[c.len_utf8()..].starts_with('\'') { c.len_utf8() + 2 } else { 0 }
+    if inside[c.len_utf8()..].starts_with('\'') {
+        c.len_utf8() + 2
+    } else {
+        0
+    }
 }

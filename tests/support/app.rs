@@ -50,15 +50,36 @@ impl TestApp {
         let node = boot(&settings, half).await;
         // A client per person would share nothing; one pool is what a load balancer looks like.
         let client = reqwest::Client::builder().build().unwrap();
-        Self { node, backend, client, folder, settings, half }
+        Self {
+            node,
+            backend,
+            client,
+            folder,
+            settings,
+            half,
+        }
     }
 
     /// Stops the node and starts another on the same database, queue and folder.
     pub async fn restart(self) -> Self {
-        let Self { node, backend, client, folder, settings, half } = self;
+        let Self {
+            node,
+            backend,
+            client,
+            folder,
+            settings,
+            half,
+        } = self;
         node.stop().await;
         let node = boot(&settings, half).await;
-        Self { node, backend, client, folder, settings, half }
+        Self {
+            node,
+            backend,
+            client,
+            folder,
+            settings,
+            half,
+        }
     }
 
     /// The settings this deployment runs with, beyond the defaults.
@@ -78,37 +99,65 @@ impl TestApp {
 
     /// A customer, logged in through the WeChat sandbox.
     pub async fn customer(&self, name: &str) -> Person {
-        self.stranger().login("auth/wechat", json!({ "code": format!("sandbox-{name}") })).await
+        self.stranger()
+            .login("auth/wechat", json!({ "code": format!("sandbox-{name}") }))
+            .await
     }
 
     /// A member of staff with these roles, made as the command line makes them.
     pub async fn staff(&self, roles: &[StaffRole]) -> Person {
         let username = format!("staff{}", STAFF.fetch_add(1, Ordering::Relaxed));
-        let new = NewStaff { username: username.clone(), roles: roles.to_vec(), password: None };
+        let new = NewStaff {
+            username: username.clone(),
+            roles: roles.to_vec(),
+            password: None,
+        };
         let (_, password) = add_staff(self.ctx(), new).await.unwrap();
-        self.stranger().login("auth/staff", json!({ "username": username, "password": password.unwrap() })).await
+        self.stranger()
+            .login(
+                "auth/staff",
+                json!({ "username": username, "password": password.unwrap() }),
+            )
+            .await
     }
 
     /// A worker recorded by staff and bound by his phone.
-    pub async fn worker(&self, name: &str, phone: &str, skills: &[&str], areas: &[&str]) -> (Person, String) {
+    pub async fn worker(
+        &self,
+        name: &str,
+        phone: &str,
+        skills: &[&str],
+        areas: &[&str],
+    ) -> (Person, String) {
         let manager = self.staff(&[StaffRole::Manager]).await;
         let body = json!({ "name": name, "phone": phone, "skills": skills, "areas": areas });
         let worker = manager.post("admin/workers", body).await.expect(201);
         let person = self.customer(&format!("worker-{phone}")).await;
-        person.post("auth/phone", json!({ "code": format!("phone-{phone}") })).await.expect(200);
+        person
+            .post("auth/phone", json!({ "code": format!("phone-{phone}") }))
+            .await
+            .expect(200);
         (person, worker["id"].as_str().unwrap().to_owned())
     }
 
     /// Runs everything that is due, until nothing is.
     pub async fn drain(&self) {
-        outbox::drain(self.ctx(), &self.node.registry).await.unwrap();
+        outbox::drain(self.ctx(), &self.node.registry)
+            .await
+            .unwrap();
     }
 
     /// Moves the deployment's clock and runs what has become due. ISO 8601, days to seconds.
     pub async fn advance(&self, span: &str) {
         let by = span.parse::<Span>().unwrap().get();
-        let clock = self.ctx().test_clock.as_ref().expect("tests run in sandbox mode");
-        test_clock::advance(&self.ctx().db, clock, by).await.unwrap();
+        let clock = self
+            .ctx()
+            .test_clock
+            .as_ref()
+            .expect("tests run in sandbox mode");
+        test_clock::advance(&self.ctx().db, clock, by)
+            .await
+            .unwrap();
         self.drain().await;
     }
 
@@ -122,7 +171,12 @@ impl TestApp {
 }
 
 async fn boot(settings: &[(&'static str, String)], half: Half) -> Node {
-    let overrides: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let overrides: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .collect();
     let settings = config::with_overrides(&overrides).unwrap_or_else(|faults| panic!("{faults}"));
-    app::start(settings, half).await.unwrap_or_else(|error| panic!("{error:?}"))
+    app::start(settings, half)
+        .await
+        .unwrap_or_else(|error| panic!("{error:?}"))
 }

@@ -2,7 +2,10 @@
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
-use std::{path::Path, sync::atomic::{AtomicU32, Ordering}};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use tokio::sync::OnceCell;
 
 /// Which backend a test runs on.
@@ -19,12 +22,20 @@ static SQLITE: OnceCell<Vec<u8>> = OnceCell::const_new();
 static POSTGRES: OnceCell<String> = OnceCell::const_new();
 
 fn variable(name: &str) -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests are told their services by the test script")]
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with ./scripts/test"))
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are told their services by the test script"
+    )]
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run the tests with ./scripts/test"))
 }
 
 fn unique() -> String {
-    format!("t{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "t{}_{}",
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 impl Backend {
@@ -38,10 +49,15 @@ impl Backend {
             }
             Self::Production => {
                 let server = variable("LINJIAN_TEST_POSTGRES_URL");
-                let template = POSTGRES.get_or_init(|| postgres_template(server.clone())).await;
+                let template = POSTGRES
+                    .get_or_init(|| postgres_template(server.clone()))
+                    .await;
                 let name = unique();
                 let admin = single(&server).await;
-                admin.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.unwrap();
+                admin
+                    .execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
+                    .await
+                    .unwrap();
                 admin.close().await.unwrap();
                 vec![
                     ("database.url", at(&server, &name)),
@@ -65,7 +81,10 @@ async fn sqlite_template() -> Vec<u8> {
 async fn postgres_template(server: String) -> String {
     let name = format!("template_{}", unique());
     let admin = single(&server).await;
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    admin
+        .execute_unprepared(&format!("CREATE DATABASE {name}"))
+        .await
+        .unwrap();
     admin.close().await.unwrap();
     let db = single(&at(&server, &name)).await;
     Migrator::up(&db, None).await.unwrap();

@@ -23,7 +23,14 @@ pub struct Person {
 impl Person {
     /// Nobody in particular.
     pub fn stranger(client: Client, base: String) -> Self {
-        Self { client, base, token: String::new(), refresh_token: String::new(), id: String::new(), fresh: Arc::default() }
+        Self {
+            client,
+            base,
+            token: String::new(),
+            refresh_token: String::new(),
+            id: String::new(),
+            fresh: Arc::default(),
+        }
     }
 
     /// Logs in with a call that answers tokens.
@@ -37,7 +44,11 @@ impl Person {
 
     /// The same person on a device that does not refresh its tokens.
     pub fn forgetful(&self) -> Self {
-        Self { refresh_token: String::new(), fresh: Arc::default(), ..self.clone() }
+        Self {
+            refresh_token: String::new(),
+            fresh: Arc::default(),
+            ..self.clone()
+        }
     }
 
     fn held(&self) -> (String, String) {
@@ -46,14 +57,23 @@ impl Person {
     }
 
     /// Sends what `build` makes; once more with fresh tokens when the access token has ended, as the mini-program does.
-    async fn send(&self, method: Method, path: &str, build: impl Fn(RequestBuilder) -> RequestBuilder) -> Answer {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        build: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Answer {
         let (token, refresh) = self.held();
         let first = self.once(&method, path, &token, &build).await;
         if first.status != 401 || token.is_empty() || refresh.is_empty() {
             return first;
         }
         let body = json!({ "refresh_token": refresh });
-        let renewed = self.once(&Method::POST, "auth/refresh", "", &|request| request.json(&body)).await;
+        let renewed = self
+            .once(&Method::POST, "auth/refresh", "", &|request| {
+                request.json(&body)
+            })
+            .await;
         if renewed.status != 200 {
             return first;
         }
@@ -70,9 +90,19 @@ impl Person {
         token: &str,
         build: &impl Fn(RequestBuilder) -> RequestBuilder,
     ) -> Answer {
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") };
-        let request = self.client.request(method.clone(), format!("{}{path}", self.base));
-        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/api/v1/{path}")
+        };
+        let request = self
+            .client
+            .request(method.clone(), format!("{}{path}", self.base));
+        let request = if token.is_empty() {
+            request
+        } else {
+            request.bearer_auth(token)
+        };
         Answer::read(build(request).send().await.unwrap()).await
     }
 
@@ -94,42 +124,60 @@ impl Person {
 
     /// POST with this idempotency key.
     pub async fn post_with_key(&self, path: &str, key: &str, body: Value) -> Answer {
-        self.send(Method::POST, path, |request| request.header("Idempotency-Key", key).json(&body)).await
+        self.send(Method::POST, path, |request| {
+            request.header("Idempotency-Key", key).json(&body)
+        })
+        .await
     }
 
     /// POST without an idempotency key.
     pub async fn post_without_key(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::POST, path, |request| request.json(&body)).await
+        self.send(Method::POST, path, |request| request.json(&body))
+            .await
     }
 
     /// POST of raw bytes.
     pub async fn post_raw(&self, path: &str, kind: &str, body: Vec<u8>) -> Answer {
         let key = uuid_like();
         let raw = |request: RequestBuilder| {
-            request.header("Idempotency-Key", &key).header("content-type", kind).body(body.clone())
+            request
+                .header("Idempotency-Key", &key)
+                .header("content-type", kind)
+                .body(body.clone())
         };
         self.send(Method::POST, path, raw).await
     }
 
     /// POST of a multipart form, made anew for each attempt.
-    pub async fn post_form(&self, path: &str, form: impl Fn() -> reqwest::multipart::Form) -> Answer {
+    pub async fn post_form(
+        &self,
+        path: &str,
+        form: impl Fn() -> reqwest::multipart::Form,
+    ) -> Answer {
         let key = uuid_like();
-        self.send(Method::POST, path, |request| request.header("Idempotency-Key", &key).multipart(form())).await
+        self.send(Method::POST, path, |request| {
+            request.header("Idempotency-Key", &key).multipart(form())
+        })
+        .await
     }
 
     /// PUT.
     pub async fn put(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::PUT, path, |request| request.json(&body)).await
+        self.send(Method::PUT, path, |request| request.json(&body))
+            .await
     }
 
     /// PATCH.
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::PATCH, path, |request| request.json(&body)).await
+        self.send(Method::PATCH, path, |request| request.json(&body))
+            .await
     }
 
     /// Grants a purpose as the newest notice words it, and answers the record. Two-act purposes get both acts.
     pub async fn consents(&self, purpose: &str, scope: Option<Value>) -> Value {
-        let mut record = self.decides(purpose, "granted", "popup", scope.clone()).await;
+        let mut record = self
+            .decides(purpose, "granted", "popup", scope.clone())
+            .await;
         if purpose == "graph_analysis" {
             record = self.decides(purpose, "granted", "agreement", scope).await;
         }
@@ -137,9 +185,19 @@ impl Person {
     }
 
     /// Decides on a purpose through a channel.
-    pub async fn decides(&self, purpose: &str, decision: &str, channel: &str, scope: Option<Value>) -> Value {
+    pub async fn decides(
+        &self,
+        purpose: &str,
+        decision: &str,
+        channel: &str,
+        scope: Option<Value>,
+    ) -> Value {
         let notices = self.get("consent/notices").await.expect(200);
-        let notice = notices["items"].as_array().unwrap().iter().find(|n| n["purpose"] == purpose);
+        let notice = notices["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|n| n["purpose"] == purpose);
         let notice = notice.unwrap_or_else(|| panic!("no notice for {purpose}"));
         let mut body = json!({
             "purpose": purpose, "decision": decision, "notice_version": notice["version"],

@@ -19,8 +19,12 @@ impl TestApp {
     /// A worker who can do everything in [`AREA`].
     pub async fn crew(&self, phone: &str) -> Crew {
         let services = self.stranger().get("services").await.expect(200);
-        let skills: Vec<&str> =
-            services["items"].as_array().unwrap().iter().map(|service| service["skill"].as_str().unwrap()).collect();
+        let skills: Vec<&str> = services["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|service| service["skill"].as_str().unwrap())
+            .collect();
         let (device, id) = self.worker("张师傅", phone, &skills, &[AREA]).await;
         Crew { device, id }
     }
@@ -28,7 +32,13 @@ impl TestApp {
     /// A published service.
     pub async fn service(&self, slug: &str) -> Value {
         let services = self.stranger().get("services").await.expect(200);
-        services["items"].as_array().unwrap().iter().find(|one| one["slug"] == slug).unwrap().clone()
+        services["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["slug"] == slug)
+            .unwrap()
+            .clone()
     }
 
     /// The first free start of a service, from tomorrow on.
@@ -36,7 +46,10 @@ impl TestApp {
         let id = service["id"].as_str().unwrap();
         let today = linjian::kernel::business_date(self.ctx().env.now());
         for day in today.iter_days().skip(1).take(30) {
-            let path = format!("services/{id}/slots?date={day}&area={AREA}&minutes={}", service["base_minutes"]);
+            let path = format!(
+                "services/{id}/slots?date={day}&area={AREA}&minutes={}",
+                service["base_minutes"]
+            );
             let slots = self.stranger().get(&path).await.expect(200);
             if let Some(slot) = slots["items"].get(0) {
                 return slot["start_at"].clone();
@@ -58,19 +71,30 @@ impl TestApp {
     pub async fn books(&self, person: &Person) -> Value {
         let service = self.service("daily-cleaning").await;
         let slot = self.slot(&service).await;
-        person.post("bookings", self.booking_body(&service, &slot)).await.expect(201)
+        person
+            .post("bookings", self.booking_body(&service, &slot))
+            .await
+            .expect(201)
     }
 
     /// Prepays `amount_fen` through the sandbox's cashier and lets the events run.
     pub async fn pays(&self, person: &Person, booking: &Value, amount_fen: i64) -> Value {
         let id = booking["id"].as_str().unwrap();
-        let payment =
-            person.post(&format!("bookings/{id}/prepayments"), json!({ "amount_fen": amount_fen })).await.expect(201);
+        let payment = person
+            .post(
+                &format!("bookings/{id}/prepayments"),
+                json!({ "amount_fen": amount_fen }),
+            )
+            .await
+            .expect(201);
         let package = payment["wechat_pay"]["package"].as_str().unwrap();
         let prepay_id = package.strip_prefix("prepay_id=").unwrap();
         let body = json!({ "prepay_id": prepay_id, "outcome": "success" });
         let paid = person.post("/sandbox/pay", body).await.expect(200);
-        assert!(paid["delivered"][0]["status"].as_u64().unwrap() < 300, "{paid}");
+        assert!(
+            paid["delivered"][0]["status"].as_u64().unwrap() < 300,
+            "{paid}"
+        );
         self.drain().await;
         payment
     }
@@ -97,16 +121,37 @@ impl TestApp {
         let id = booking["id"].as_str().unwrap();
         self.advance_to(&booking["start_at"]).await;
         let at = json!({ "lat": 31.2222, "lng": 121.5444 });
-        crew.device.post(&format!("worker/jobs/{id}/check-in"), at).await.expect(200);
+        crew.device
+            .post(&format!("worker/jobs/{id}/check-in"), at)
+            .await
+            .expect(200);
         let jobs = crew.device.get("worker/jobs").await.expect(200);
-        let job = jobs["items"].as_array().unwrap().iter().find(|job| job["booking_id"] == id).unwrap().clone();
+        let job = jobs["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|job| job["booking_id"] == id)
+            .unwrap()
+            .clone();
         for item in job["checklist"].as_array().unwrap() {
             let key = item["key"].as_str().unwrap();
             let path = format!("worker/jobs/{id}/checklist/{key}");
-            crew.device.post(&path, json!({ "done": true })).await.expect(200);
+            crew.device
+                .post(&path, json!({ "done": true }))
+                .await
+                .expect(200);
         }
-        crew.device.post(&format!("worker/jobs/{id}/complete"), json!({})).await.expect(200);
-        person.post(&format!("bookings/{id}/acceptance"), json!({ "accepted": true })).await.expect(200);
+        crew.device
+            .post(&format!("worker/jobs/{id}/complete"), json!({}))
+            .await
+            .expect(200);
+        person
+            .post(
+                &format!("bookings/{id}/acceptance"),
+                json!({ "accepted": true }),
+            )
+            .await
+            .expect(200);
         self.drain().await;
         person.get(&format!("bookings/{id}")).await.expect(200)
     }
@@ -136,7 +181,10 @@ impl TestApp {
             "quality": quality, "punctuality": punctuality, "attitude": attitude,
             "communication": communication, "value": value,
         });
-        let rating = person.post(&format!("bookings/{id}/rating"), body).await.expect(201);
+        let rating = person
+            .post(&format!("bookings/{id}/rating"), body)
+            .await
+            .expect(201);
         self.drain().await;
         rating
     }
@@ -150,7 +198,10 @@ pub fn answers(service: &Value) -> Value {
         let answer = match question["kind"].as_str().unwrap() {
             "number" => json!(60),
             "bool" => json!(false),
-            _ => question["options"][0].get("value").unwrap_or(&question["options"][0]).clone(),
+            _ => question["options"][0]
+                .get("value")
+                .unwrap_or(&question["options"][0])
+                .clone(),
         };
         (key, answer)
     });

@@ -156,7 +156,11 @@ async fn the_redis_queue_conforms() {
 async fn a_flushall_in_mid_flight_shows_and_a_refill_brings_everything() {
     // A database of its own, so that the flush does not reach the tests beside it; a cluster has only one.
     let url = redis_url();
-    let url = if url.contains("+cluster") { url } else { format!("{}/9", url.trim_end_matches('/')) };
+    let url = if url.contains("+cluster") {
+        url
+    } else {
+        format!("{}/9", url.trim_end_matches('/'))
+    };
     let queue = open_with(Some(&url), &prefix(), LONG).unwrap();
     queue.mark_refilled().await.unwrap();
     queue.publish(&ids(1, 50)).await.unwrap();
@@ -200,14 +204,30 @@ async fn an_entry_that_is_no_id_is_thrown_away_and_blocks_nothing() {
     let (url, prefix) = (redis_url(), prefix());
     let queue = open(Some(&url), &prefix).unwrap();
     let key = format!("{{{prefix}}}:events");
-    for (field, value) in [("id", "not-an-id"), ("junk", "00000000-0000-0000-0000-000000000001"), ("id", "\u{7f}")] {
-        raw(&url, redis::cmd("XADD").arg(&key).arg("*").arg(field).arg(value).clone()).await;
+    for (field, value) in [
+        ("id", "not-an-id"),
+        ("junk", "00000000-0000-0000-0000-000000000001"),
+        ("id", "\u{7f}"),
+    ] {
+        raw(
+            &url,
+            redis::cmd("XADD")
+                .arg(&key)
+                .arg("*")
+                .arg(field)
+                .arg(value)
+                .clone(),
+        )
+        .await;
     }
     queue.publish(&ids(5, 1)).await.unwrap();
     let messages = take(&*queue, 1).await;
     assert_eq!(event_ids(&messages), ids(5, 1));
     queue.ack(&messages).await.unwrap();
-    assert_eq!(raw(&url, redis::cmd("XLEN").arg(&key).clone()).await, redis::Value::Int(0));
+    assert_eq!(
+        raw(&url, redis::cmd("XLEN").arg(&key).clone()).await,
+        redis::Value::Int(0)
+    );
 }
 
 #[tokio::test]
@@ -220,11 +240,24 @@ async fn a_silent_consumer_is_forgotten_unless_it_holds_a_message() {
     holder.publish(&ids(2, 1)).await.unwrap();
     done.ack(&take(&done, 1).await).await.unwrap();
     // The wait makes sure that a millisecond of silence has passed.
-    assert!(holder.receive(1, Duration::from_millis(5)).await.unwrap().is_empty());
+    assert!(
+        holder
+            .receive(1, Duration::from_millis(5))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(holder.tidy(0).await.unwrap(), 1);
     let key = format!("{{{prefix}}}:events");
-    let redis::Value::Array(left) =
-        raw(&url, redis::cmd("XINFO").arg("CONSUMERS").arg(&key).arg("consumers").clone()).await
+    let redis::Value::Array(left) = raw(
+        &url,
+        redis::cmd("XINFO")
+            .arg("CONSUMERS")
+            .arg(&key)
+            .arg("consumers")
+            .clone(),
+    )
+    .await
     else {
         panic!("XINFO CONSUMERS answers a list");
     };
@@ -242,7 +275,15 @@ async fn a_cut_connection_heals_by_itself() {
     queue.publish(&ids(1, 1)).await.unwrap();
     assert_eq!(take(&queue, 1).await.len(), 1);
     for connection in queue.connections().await {
-        raw(&url, redis::cmd("CLIENT").arg("KILL").arg("ID").arg(connection).clone()).await;
+        raw(
+            &url,
+            redis::cmd("CLIENT")
+                .arg("KILL")
+                .arg("ID")
+                .arg(connection)
+                .clone(),
+        )
+        .await;
     }
     // The commands in flight when the cut is noticed may fail; the next ones must not.
     let _ = queue.ping().await;
@@ -254,14 +295,20 @@ async fn a_cut_connection_heals_by_itself() {
 #[tokio::test]
 async fn a_redis_that_is_away_is_unavailable_and_the_error_hides_the_password() {
     let queue = open(Some("redis://:hunter2@127.0.0.1:1/"), "away").unwrap();
-    for error in [queue.ping().await.unwrap_err(), queue.receive(1, Duration::ZERO).await.unwrap_err()] {
+    for error in [
+        queue.ping().await.unwrap_err(),
+        queue.receive(1, Duration::ZERO).await.unwrap_err(),
+    ] {
         assert_eq!(error.code, Code::Unavailable);
         assert!(!format!("{error:?}").contains("hunter2"));
     }
     let error = open(Some("http://:hunter2@nowhere"), "away").err().unwrap();
     assert!(!format!("{error:?}").contains("hunter2"));
     for prefix in ["", "a{b}", "a b", "大"] {
-        assert!(open(Some("redis://127.0.0.1:1/"), prefix).is_err(), "{prefix}");
+        assert!(
+            open(Some("redis://127.0.0.1:1/"), prefix).is_err(),
+            "{prefix}"
+        );
     }
 }
 
@@ -269,13 +316,21 @@ fn prefix() -> String {
     format!("test-{}", random_code(26).to_lowercase())
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests are told by the environment where Redis is")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment where Redis is"
+)]
 fn redis_url() -> String {
-    std::env::var("LINJIAN_TEST_REDIS_URL")
-        .expect("LINJIAN_TEST_REDIS_URL must name a Redis for tests, for example redis://127.0.0.1:6379")
+    std::env::var("LINJIAN_TEST_REDIS_URL").expect(
+        "LINJIAN_TEST_REDIS_URL must name a Redis for tests, for example redis://127.0.0.1:6379",
+    )
 }
 
 async fn raw(url: &str, command: redis::Cmd) -> redis::Value {
-    let mut link = super::link::Address::parse(url).unwrap().connect().await.unwrap();
+    let mut link = super::link::Address::parse(url)
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
     command.query_async(&mut link).await.unwrap()
 }

@@ -2,8 +2,8 @@
 
 use crate::kernel::{AppError, Result};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisError, RedisFuture,
-    RedisResult, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisError,
+    RedisFuture, RedisResult, Value,
     aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
@@ -40,20 +40,31 @@ pub(super) enum Link {
 
 /// 503 with the cause; never contains the URL.
 pub(super) fn away(error: RedisError) -> AppError {
-    AppError::new(crate::kernel::Code::Unavailable, "消息队列暂时不可用").retry_after(1).because(error)
+    AppError::new(crate::kernel::Code::Unavailable, "消息队列暂时不可用")
+        .retry_after(1)
+        .because(error)
 }
 
 impl Address {
     /// Reads the URL; an error never repeats it, for it may hold a password.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let wrong = |error: RedisError| {
-            AppError::internal(format!("the Redis URL is not usable: {}", error.detail().unwrap_or(error.category())))
+            AppError::internal(format!(
+                "the Redis URL is not usable: {}",
+                error.detail().unwrap_or(error.category())
+            ))
         };
         if !url.contains("+cluster://") {
-            return Ok(Self::Single(Box::new(Client::open(node(url).map_err(wrong)?).map_err(wrong)?)));
+            return Ok(Self::Single(Box::new(
+                Client::open(node(url).map_err(wrong)?).map_err(wrong)?,
+            )));
         }
-        let nodes = url.split(',').map(|part| node(&part.replacen("+cluster://", "://", 1)));
-        let nodes = nodes.collect::<RedisResult<Vec<ConnectionInfo>>>().map_err(wrong)?;
+        let nodes = url
+            .split(',')
+            .map(|part| node(&part.replacen("+cluster://", "://", 1)));
+        let nodes = nodes
+            .collect::<RedisResult<Vec<ConnectionInfo>>>()
+            .map_err(wrong)?;
         let client = |answer: Duration| {
             ClusterClient::builder(nodes.clone())
                 .tcp_settings(TcpSettings::default().set_nodelay(true))
@@ -76,9 +87,14 @@ impl Address {
                     .set_response_timeout(Some(ANSWER))
                     .set_number_of_retries(2)
                     .set_max_delay(Duration::from_secs(1));
-                Ok(Link::Managed(ConnectionManager::new_lazy_with_config(client.as_ref().clone(), config)?))
+                Ok(Link::Managed(ConnectionManager::new_lazy_with_config(
+                    client.as_ref().clone(),
+                    config,
+                )?))
             }
-            Self::Cluster(cluster) => Ok(Link::Cluster(cluster.ordinary.get_async_connection().await?)),
+            Self::Cluster(cluster) => Ok(Link::Cluster(
+                cluster.ordinary.get_async_connection().await?,
+            )),
         }
     }
 
@@ -87,17 +103,26 @@ impl Address {
     pub(super) async fn connect_blocking(&self) -> RedisResult<Link> {
         match self {
             Self::Single(client) => {
-                let config =
-                    AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(None);
-                Ok(Link::Blocking(client.get_multiplexed_async_connection_with_config(&config).await?))
+                let config = AsyncConnectionConfig::new()
+                    .set_connection_timeout(Some(CONNECT))
+                    .set_response_timeout(None);
+                Ok(Link::Blocking(
+                    client
+                        .get_multiplexed_async_connection_with_config(&config)
+                        .await?,
+                ))
             }
-            Self::Cluster(cluster) => Ok(Link::Cluster(cluster.blocking.get_async_connection().await?)),
+            Self::Cluster(cluster) => Ok(Link::Cluster(
+                cluster.blocking.get_async_connection().await?,
+            )),
         }
     }
 }
 
 fn node(url: &str) -> RedisResult<ConnectionInfo> {
-    Ok(url.into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+    Ok(url
+        .into_connection_info()?
+        .set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }
 
 impl ConnectionLike for Link {

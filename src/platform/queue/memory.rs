@@ -22,8 +22,12 @@ struct State {
 impl State {
     /// Puts back what was taken and not acknowledged in time; says when the next one is due.
     fn return_overdue(&mut self, now: Instant) -> Option<Instant> {
-        let overdue: Vec<u64> =
-            self.taken.iter().filter(|(_, taken)| taken.1 <= now).map(|(number, _)| *number).collect();
+        let overdue: Vec<u64> = self
+            .taken
+            .iter()
+            .filter(|(_, taken)| taken.1 <= now)
+            .map(|(number, _)| *number)
+            .collect();
         for number in overdue {
             if let Some((id, _)) = self.taken.remove(&number) {
                 self.ready.insert(number, id);
@@ -38,7 +42,10 @@ impl State {
             && let Some((number, event_id)) = self.ready.pop_first()
         {
             self.taken.insert(number, (event_id, due));
-            messages.push(Message { event_id, receipt: Receipt(number.to_string()) });
+            messages.push(Message {
+                event_id,
+                receipt: Receipt(number.to_string()),
+            });
         }
         messages
     }
@@ -53,7 +60,11 @@ pub(super) struct MemoryQueue {
 
 impl MemoryQueue {
     pub(super) fn new(visibility: Duration) -> Self {
-        Self { state: Mutex::default(), arrived: Notify::new(), visibility }
+        Self {
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            visibility,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,7 +112,10 @@ impl Queue for MemoryQueue {
 
     async fn ack(&self, messages: &[Message]) -> Result<()> {
         let mut state = self.state();
-        for number in messages.iter().filter_map(|message| message.receipt.0.parse::<u64>().ok()) {
+        for number in messages
+            .iter()
+            .filter_map(|message| message.receipt.0.parse::<u64>().ok())
+        {
             state.taken.remove(&number);
             state.ready.remove(&number);
         }
@@ -124,7 +138,10 @@ impl Queue for MemoryQueue {
     async fn clear(&self) -> Result<()> {
         let mut state = self.state();
         // Numbers go on, so that an old receipt never fits a new message.
-        *state = State { next: state.next, ..State::default() };
+        *state = State {
+            next: state.next,
+            ..State::default()
+        };
         Ok(())
     }
 }

@@ -132,16 +132,24 @@ pub(super) struct RedisQueue {
 
 impl RedisQueue {
     pub(super) fn new(url: &str, prefix: &str, visibility: Duration) -> Result<Self> {
-        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+        let good =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
         if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(good) {
-            return Err(AppError::internal("the queue prefix must be 1 to 64 of a-z, 0-9, '-', '_', '.'"));
+            return Err(AppError::internal(
+                "the queue prefix must be 1 to 64 of a-z, 0-9, '-', '_', '.'",
+            ));
         }
         let consumer = random_token(16);
         let now = Instant::now();
         Ok(Self {
             address: Address::parse(url)?,
             link: OnceCell::new(),
-            reader: Mutex::new(Reader { link: None, claim_at: now, claim_from: "0-0".into(), tidy_at: now }),
+            reader: Mutex::new(Reader {
+                link: None,
+                claim_at: now,
+                claim_from: "0-0".into(),
+                tidy_at: now,
+            }),
             refilling: AtomicBool::new(false),
             visibility,
             events: format!("{{{prefix}}}:events"),
@@ -152,7 +160,10 @@ impl RedisQueue {
     }
 
     async fn link(&self) -> RedisResult<Link> {
-        self.link.get_or_try_init(|| self.address.connect()).await.cloned()
+        self.link
+            .get_or_try_init(|| self.address.connect())
+            .await
+            .cloned()
     }
 
     async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> RedisResult<T> {
@@ -164,8 +175,17 @@ impl RedisQueue {
     pub(super) async fn connections(&self) -> Vec<u64> {
         let mut numbers = Vec::new();
         let reader = self.reader.lock().await.link.clone();
-        for mut link in [Some(self.link().await.unwrap()), reader].into_iter().flatten() {
-            numbers.push(redis::cmd("CLIENT").arg("ID").query_async(&mut link).await.unwrap());
+        for mut link in [Some(self.link().await.unwrap()), reader]
+            .into_iter()
+            .flatten()
+        {
+            numbers.push(
+                redis::cmd("CLIENT")
+                    .arg("ID")
+                    .query_async(&mut link)
+                    .await
+                    .unwrap(),
+            );
         }
         numbers
     }
@@ -176,7 +196,10 @@ impl RedisQueue {
         let mut garbage = Vec::new();
         for entry in entries {
             match event_id(&entry) {
-                Some(event_id) => messages.push(Message { event_id, receipt: Receipt(entry.id) }),
+                Some(event_id) => messages.push(Message {
+                    event_id,
+                    receipt: Receipt(entry.id),
+                }),
                 None => garbage.push(entry.id),
             }
         }
@@ -192,7 +215,10 @@ impl RedisQueue {
         for batch in entries.chunks(BATCH) {
             let mut pipe = redis::pipe();
             pipe.atomic();
-            pipe.xack(&self.events, GROUP, batch).ignore().xdel(&self.events, batch).ignore();
+            pipe.xack(&self.events, GROUP, batch)
+                .ignore()
+                .xdel(&self.events, batch)
+                .ignore();
             pipe.query_async::<()>(&mut link).await?;
         }
         Ok(())
@@ -219,36 +245,67 @@ impl RedisQueue {
     }
 
     /// Waits for new entries on the connection that is the reader's own.
-    async fn read(&self, reader: &mut Reader, max: usize, block: Duration) -> RedisResult<Vec<StreamId>> {
+    async fn read(
+        &self,
+        reader: &mut Reader,
+        max: usize,
+        block: Duration,
+    ) -> RedisResult<Vec<StreamId>> {
         let mut link = match reader.link.take() {
             Some(link) => link,
             None => self.address.connect_blocking().await?,
         };
         let mut command = redis::cmd("XREADGROUP");
-        command.arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(max);
+        command
+            .arg("GROUP")
+            .arg(GROUP)
+            .arg(&self.consumer)
+            .arg("COUNT")
+            .arg(max);
         if block >= Duration::from_millis(1) {
             // BLOCK 0 would wait for ever.
             command.arg("BLOCK").arg(millis(block));
         }
         command.arg("STREAMS").arg(&self.events).arg(">");
-        let answer = timeout(block + GRACE, command.query_async::<Option<StreamReadReply>>(&mut link)).await;
-        let answer = answer.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
+        let answer = timeout(
+            block + GRACE,
+            command.query_async::<Option<StreamReadReply>>(&mut link),
+        )
+        .await;
+        let answer = answer
+            .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
         // A link that failed, or whose answer was not awaited to the end, is not used again.
-        if answer.as_ref().map_or_else(|error| error.code().is_some(), |_| true) {
+        if answer
+            .as_ref()
+            .map_or_else(|error| error.code().is_some(), |_| true)
+        {
             reader.link = Some(link);
         }
-        Ok(answer?.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect())
+        Ok(answer?
+            .into_iter()
+            .flat_map(|reply| reply.keys)
+            .flat_map(|key| key.ids)
+            .collect())
     }
 
     /// Renews the expiry of the keys and forgets consumers; answers how many.
     pub(super) async fn tidy(&self, forget_ms: u64) -> RedisResult<u64> {
         let mut script = TIDY.key(&self.events);
-        script.key(&self.epoch).arg(KEEP_S).arg(GROUP).arg(forget_ms);
+        script
+            .key(&self.epoch)
+            .arg(KEEP_S)
+            .arg(GROUP)
+            .arg(forget_ms);
         self.run(&script).await
     }
 
     /// One look for messages: overdue ones first, then new ones for up to `block`.
-    async fn look(&self, reader: &mut Reader, max: usize, block: Duration) -> RedisResult<Vec<StreamId>> {
+    async fn look(
+        &self,
+        reader: &mut Reader,
+        max: usize,
+        block: Duration,
+    ) -> RedisResult<Vec<StreamId>> {
         let now = Instant::now();
         if now >= reader.tidy_at {
             self.tidy(FORGET_MS).await?;
@@ -279,7 +336,9 @@ fn millis(length: Duration) -> u64 {
 /// The stream or its group is gone: while asking (NOGROUP, also from within a script) or while waiting (UNBLOCKED).
 fn is_lost(error: &RedisError) -> bool {
     matches!(error.code(), Some("NOGROUP" | "UNBLOCKED"))
-        || error.detail().is_some_and(|detail| detail.contains("NOGROUP") || detail.contains("no such key"))
+        || error
+            .detail()
+            .is_some_and(|detail| detail.contains("NOGROUP") || detail.contains("no such key"))
 }
 
 #[async_trait::async_trait]
@@ -289,7 +348,8 @@ impl Queue for RedisQueue {
         for batch in ids.chunks(BATCH) {
             let mut pipe = redis::pipe();
             for id in batch {
-                pipe.xadd(&self.events, "*", &[("id", id.hyphenated().to_string())]).ignore();
+                pipe.xadd(&self.events, "*", &[("id", id.hyphenated().to_string())])
+                    .ignore();
             }
             pipe.cmd("EXPIRE").arg(&self.events).arg(KEEP_S).ignore();
             pipe.query_async::<()>(&mut link).await.map_err(away)?;
@@ -328,7 +388,10 @@ impl Queue for RedisQueue {
     }
 
     async fn ack(&self, messages: &[Message]) -> Result<()> {
-        let entries: Vec<String> = messages.iter().map(|message| message.receipt.0.clone()).collect();
+        let entries: Vec<String> = messages
+            .iter()
+            .map(|message| message.receipt.0.clone())
+            .collect();
         self.remove(&entries).await.map_err(away)
     }
 
@@ -345,7 +408,12 @@ impl Queue for RedisQueue {
     async fn mark_refilled(&self) -> Result<()> {
         let begun = u8::from(self.refilling.load(Ordering::SeqCst));
         let mut script = REFILLED.key(&self.events);
-        script.key(&self.epoch).key(&self.refill).arg(KEEP_S).arg(GROUP).arg(begun);
+        script
+            .key(&self.epoch)
+            .key(&self.refill)
+            .arg(KEEP_S)
+            .arg(GROUP)
+            .arg(begun);
         if self.run::<bool>(&script).await.map_err(away)? {
             self.refilling.store(false, Ordering::SeqCst);
         } else {
@@ -357,12 +425,21 @@ impl Queue for RedisQueue {
     async fn ping(&self) -> Result<()> {
         // A read of our own key rather than PING: on a cluster it asks the node that matters.
         let mut link = self.link().await.map_err(away)?;
-        redis::cmd("EXISTS").arg(&self.events).query_async::<u64>(&mut link).await.map(drop).map_err(away)
+        redis::cmd("EXISTS")
+            .arg(&self.events)
+            .query_async::<u64>(&mut link)
+            .await
+            .map(drop)
+            .map_err(away)
     }
 
     async fn clear(&self) -> Result<()> {
         let mut link = self.link().await.map_err(away)?;
         let keys = [&self.events, &self.epoch, &self.refill];
-        redis::cmd("DEL").arg(&keys).query_async::<()>(&mut link).await.map_err(away)
+        redis::cmd("DEL")
+            .arg(&keys)
+            .query_async::<()>(&mut link)
+            .await
+            .map_err(away)
     }
 }

@@ -69,12 +69,18 @@ impl WechatClient {
     /// `wechat_code_invalid` for a wrong or used code, `unavailable` when busy.
     pub async fn phone_number(&self, code: &str) -> Result<String> {
         plausible(code)?;
-        let answer = self.with_token("/wxa/business/getuserphonenumber", &json!({ "code": code })).await?;
+        let answer = self
+            .with_token("/wxa/business/getuserphonenumber", &json!({ "code": code }))
+            .await?;
         let answer = checked(&answer.1)?;
         let info = answer.get("phone_info").cloned().unwrap_or_default();
-        let info: PhoneInfo = serde_json::from_value(info).map_err(|error| busy(1).because(error))?;
+        let info: PhoneInfo =
+            serde_json::from_value(info).map_err(|error| busy(1).because(error))?;
         if info.watermark.appid != self.inner.settings.appid {
-            return Err(AppError::new(Code::WechatCodeInvalid, "手机号凭证不属于本小程序"));
+            return Err(AppError::new(
+                Code::WechatCodeInvalid,
+                "手机号凭证不属于本小程序",
+            ));
         }
         Ok(info.number)
     }
@@ -84,7 +90,8 @@ impl WechatClient {
     /// # Errors
     /// `internal` when scene or page break WeChat's rules, `unavailable` when busy or out of quota.
     pub async fn wxacode_unlimited(&self, scene: &str, page: Option<&str>) -> Result<Bytes> {
-        let mut body = json!({ "scene": scene, "check_path": true, "env_version": "release", "width": 430 });
+        let mut body =
+            json!({ "scene": scene, "check_path": true, "env_version": "release", "width": 430 });
         if let (Some(page), Some(body)) = (page, body.as_object_mut()) {
             body.insert("page".into(), page.into());
         }
@@ -106,12 +113,23 @@ impl WechatClient {
         });
         let answer = checked(&self.with_token("/wxa/generate_urllink", &body).await?.1)?;
         let link = answer.get("url_link").and_then(Value::as_str);
-        link.map(str::to_owned).ok_or_else(|| busy(1).because("generate_urllink without url_link"))
+        link.map(str::to_owned)
+            .ok_or_else(|| busy(1).because("generate_urllink without url_link"))
     }
 
     /// Posts JSON and reads JSON; an `errcode` is an error.
-    pub(super) async fn post_json(&self, path: &str, query: &[(&str, &str)], body: &Value) -> Result<Value> {
-        checked(&self.call(self.inner.http.post(self.api_url(path, query)).json(body)).await?.1)
+    pub(super) async fn post_json(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Value> {
+        checked(
+            &self
+                .call(self.inner.http.post(self.api_url(path, query)).json(body))
+                .await?
+                .1,
+        )
     }
 
     /// Posts JSON with the access token; when WeChat refuses the token, once more with a new one (spec 1.2).
@@ -127,7 +145,13 @@ impl WechatClient {
     }
 
     async fn post_with(&self, path: &str, token: &str, body: &Value) -> Result<(String, Bytes)> {
-        self.call(self.inner.http.post(self.api_url(path, &[("access_token", token)])).json(body)).await
+        self.call(
+            self.inner
+                .http
+                .post(self.api_url(path, &[("access_token", token)]))
+                .json(body),
+        )
+        .await
     }
 
     async fn call(&self, request: RequestBuilder) -> Result<(String, Bytes)> {
@@ -135,9 +159,15 @@ impl WechatClient {
         let lost = |error: reqwest::Error| busy(1).because(error.without_url());
         let answer = request.send().await.map_err(lost)?;
         if !answer.status().is_success() {
-            return Err(busy(1).because(format!("mini-program API answered {}", answer.status().as_u16())));
+            return Err(busy(1).because(format!(
+                "mini-program API answered {}",
+                answer.status().as_u16()
+            )));
         }
-        let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = answer
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
         let kind = kind.unwrap_or_default().to_ascii_lowercase();
         Ok((kind, answer.bytes().await.map_err(lost)?))
     }
@@ -154,7 +184,11 @@ impl WechatClient {
 
 fn plausible(code: &str) -> Result<()> {
     if code.is_empty() || code.len() > MAX_CODE {
-        return Err(ApiFault { code: 40_029, rid: None }.into());
+        return Err(ApiFault {
+            code: 40_029,
+            rid: None,
+        }
+        .into());
     }
     Ok(())
 }

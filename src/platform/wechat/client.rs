@@ -38,7 +38,9 @@ pub(super) struct Inner {
 
 impl std::fmt::Debug for WechatClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WechatClient").field("settings", &self.inner.settings).finish_non_exhaustive()
+        f.debug_struct("WechatClient")
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -53,13 +55,16 @@ impl WechatClient {
         let pay_base = settings.base("pay_base", &settings.pay_base)?;
         let merchant_key = SigningKey::from_pem(&settings.merchant_key_pem)
             .map_err(|fault| wrong("merchant_key", "不是可用的 RSA 私钥").because(fault))?;
-        let cipher = Cipher::new(&settings.apiv3_key).ok_or_else(|| wrong("apiv3_key", "应为 32 个字符"))?;
+        let cipher =
+            Cipher::new(&settings.apiv3_key).ok_or_else(|| wrong("apiv3_key", "应为 32 个字符"))?;
         let keys = settings
             .platform_keys
             .iter()
             .map(|(id, text)| VerifyingKey::from_pem(id, text).map(|key| (id.clone(), key)))
             .collect::<Result<_, _>>()
-            .map_err(|fault| wrong("platform_keys", "不是可用的微信支付公钥或证书").because(fault))?;
+            .map_err(|fault| {
+                wrong("platform_keys", "不是可用的微信支付公钥或证书").because(fault)
+            })?;
         let platform_key_id = settings
             .platform_keys
             .first()
@@ -78,7 +83,9 @@ impl WechatClient {
             cipher,
             token: TokenCache::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The mini-program's id; with an openid it names a person.
@@ -105,6 +112,10 @@ fn http(loopback: bool) -> Result<Client> {
         // A redirect would carry the token in its query to somebody else.
         .redirect(Policy::none());
     // On loopback neither a proxy nor the system's root certificates (absent in small containers) have a part.
-    let builder = if loopback { builder.no_proxy().tls_certs_only([]) } else { builder };
+    let builder = if loopback {
+        builder.no_proxy().tls_certs_only([])
+    } else {
+        builder
+    };
     builder.build().map_err(AppError::internal)
 }

@@ -38,8 +38,12 @@ impl ApiFault {
 impl From<ApiFault> for AppError {
     fn from(fault: ApiFault) -> Self {
         match fault.code {
-            40_029 | 40_163 => Self::new(Code::WechatCodeInvalid, "微信凭证无效或已使用,请重新获取").because(fault),
-            40_226 => Self::new(Code::Forbidden, "微信判定该账号存在风险,暂时不能登录").because(fault),
+            40_029 | 40_163 => {
+                Self::new(Code::WechatCodeInvalid, "微信凭证无效或已使用,请重新获取").because(fault)
+            }
+            40_226 => {
+                Self::new(Code::Forbidden, "微信判定该账号存在风险,暂时不能登录").because(fault)
+            }
             -1 => busy(1).because(fault),
             45_009 | 45_011 => busy(60).because(fault),
             // Wrong secret, address not on the allow-list, no permission: only the operator can help.
@@ -61,7 +65,9 @@ pub struct PayFault {
 /// The code WeChat Pay gave for this error, if it answered at all (spec 2.3, 2.6).
 pub fn pay_code(error: &AppError) -> Option<&str> {
     let source: &(dyn std::error::Error + 'static) = error.source.as_deref()?;
-    source.downcast_ref::<PayFault>().map(|fault| fault.code.as_str())
+    source
+        .downcast_ref::<PayFault>()
+        .map(|fault| fault.code.as_str())
 }
 
 /// What can go wrong on the way to WeChat Pay and back.
@@ -97,7 +103,9 @@ impl From<Fault> for AppError {
         match fault {
             Fault::Refused(fault) => refused(fault),
             Fault::Signing => Self::internal(fault),
-            Fault::Connect(_) | Fault::Lost(_) | Fault::Unverified(_) | Fault::Unreadable(_) => busy(2).because(fault),
+            Fault::Connect(_) | Fault::Lost(_) | Fault::Unverified(_) | Fault::Unreadable(_) => {
+                busy(2).because(fault)
+            }
         }
     }
 }
@@ -107,13 +115,17 @@ fn refused(fault: PayFault) -> AppError {
         "ORDER_NOT_EXIST" | "RESOURCE_NOT_EXISTS" => {
             AppError::new(Code::NotFound, "微信支付没有这笔单据").because(fault)
         }
-        "ORDER_CLOSED" | "TRADE_ERROR" | "USER_ACCOUNT_ABNORMAL" | "OPENID_MISMATCH" | "USERPAYING" => {
-            AppError::invalid_state("微信支付拒绝了这一步").because(fault)
-        }
+        "ORDER_CLOSED"
+        | "TRADE_ERROR"
+        | "USER_ACCOUNT_ABNORMAL"
+        | "OPENID_MISMATCH"
+        | "USERPAYING" => AppError::invalid_state("微信支付拒绝了这一步").because(fault),
         "INVALID_REQUEST" | "OUT_TRADE_NO_USED" | "ORDER_PAID" | "ORDERPAID" => {
             AppError::new(Code::Conflict, "这笔单号已有不同的内容或结果").because(fault)
         }
-        "NOT_ENOUGH" => AppError::new(Code::Unavailable, "商户账户余额不足").retry_after(600).because(fault),
+        "NOT_ENOUGH" => AppError::new(Code::Unavailable, "商户账户余额不足")
+            .retry_after(600)
+            .because(fault),
         "FREQUENCY_LIMITED" | "FREQUENCY_LIMIT_EXCEED" => busy(30).because(fault),
         "PARAM_ERROR"
         | "SIGN_ERROR"

@@ -38,7 +38,12 @@ impl SigningKey {
     /// The signature of `message`, base64.
     pub(super) fn sign(&self, message: &[u8]) -> Result<String, aws_lc_rs::error::Unspecified> {
         let mut signature = vec![0; self.0.public_modulus_len()];
-        self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)?;
+        self.0.sign(
+            &RSA_PKCS1_SHA256,
+            &SystemRandom::new(),
+            message,
+            &mut signature,
+        )?;
         Ok(STANDARD.encode(signature))
     }
 }
@@ -54,7 +59,10 @@ impl VerifyingKey {
     pub(super) fn from_pem(id: &str, text: &str) -> Result<Self, KeyFault> {
         let block = pem::parse(text).map_err(|_| KeyFault::Pem)?;
         match block.tag() {
-            "PUBLIC KEY" | "RSA PUBLIC KEY" => Ok(Self { key: parse(block.contents())?, not_after: None }),
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => Ok(Self {
+                key: parse(block.contents())?,
+                not_after: None,
+            }),
             "CERTIFICATE" => {
                 let certificate = Certificate::read(block.contents()).ok_or(KeyFault::Kind)?;
                 if !hex::encode(certificate.serial)
@@ -63,7 +71,10 @@ impl VerifyingKey {
                 {
                     return Err(KeyFault::Serial);
                 }
-                Ok(Self { key: parse(certificate.public_key)?, not_after: Some(certificate.not_after) })
+                Ok(Self {
+                    key: parse(certificate.public_key)?,
+                    not_after: Some(certificate.not_after),
+                })
             }
             _ => Err(KeyFault::Kind),
         }
@@ -76,7 +87,9 @@ impl VerifyingKey {
 
     /// Whether `signature` (base64) is this key's over `message`.
     pub(super) fn verifies(&self, message: &[u8], signature: &str) -> bool {
-        STANDARD.decode(signature).is_ok_and(|bytes| self.key.verify_sig(message, &bytes).is_ok())
+        STANDARD
+            .decode(signature)
+            .is_ok_and(|bytes| self.key.verify_sig(message, &bytes).is_ok())
     }
 }
 
@@ -119,7 +132,11 @@ impl<'a> Certificate<'a> {
         let (_not_before, end) = (validity.next()?, validity.next()?);
         let _subject = tbs.want(SEQUENCE)?;
         let public_key = tbs.want(SEQUENCE)?.whole;
-        Some(Self { serial, not_after: moment(&end)?, public_key })
+        Some(Self {
+            serial,
+            not_after: moment(&end)?,
+            public_key,
+        })
     }
 }
 
@@ -130,7 +147,9 @@ fn moment(field: &Field<'_>) -> Option<DateTime<Utc>> {
         GENERALIZED_TIME => "%Y%m%d%H%M%SZ",
         _ => return None,
     };
-    NaiveDateTime::parse_from_str(text, format).ok().map(|naive| naive.and_utc())
+    NaiveDateTime::parse_from_str(text, format)
+        .ok()
+        .map(|naive| naive.and_utc())
 }
 
 struct Field<'a> {
@@ -149,14 +168,24 @@ impl<'a> Der<'a> {
         let (length, rest) = if short < 0x80 {
             (usize::from(short), rest)
         } else {
-            let (digits, rest) =
-                rest.split_at_checked(usize::from(short & 0x7f)).filter(|(digits, _)| digits.len() <= 3)?;
-            (digits.iter().fold(0, |sum, digit| (sum << 8) | usize::from(*digit)), rest)
+            let (digits, rest) = rest
+                .split_at_checked(usize::from(short & 0x7f))
+                .filter(|(digits, _)| digits.len() <= 3)?;
+            (
+                digits
+                    .iter()
+                    .fold(0, |sum, digit| (sum << 8) | usize::from(*digit)),
+                rest,
+            )
         };
         let (content, after) = rest.split_at_checked(length)?;
         let whole = self.0.get(..self.0.len().checked_sub(after.len())?)?;
         self.0 = after;
-        Some(Field { tag, content, whole })
+        Some(Field {
+            tag,
+            content,
+            whole,
+        })
     }
 
     fn want(&mut self, tag: u8) -> Option<Field<'a>> {

@@ -62,10 +62,15 @@ impl WechatClient {
         if let (Some(page), Some(body)) = (message.page, body.as_object_mut()) {
             body.insert("page".into(), page.into());
         }
-        let (_, bytes) = self.with_token("/cgi-bin/message/subscribe/send", &body).await?;
-        let answer: Value = serde_json::from_slice(&bytes).map_err(|error| busy(1).because(error))?;
+        let (_, bytes) = self
+            .with_token("/cgi-bin/message/subscribe/send", &body)
+            .await?;
+        let answer: Value =
+            serde_json::from_slice(&bytes).map_err(|error| busy(1).because(error))?;
         let Some(fault) = ApiFault::of(&answer) else {
-            return Ok(SendOutcome::Sent { msgid: answer.get("msgid").map(plain) });
+            return Ok(SendOutcome::Sent {
+                msgid: answer.get("msgid").map(plain),
+            });
         };
         match fault.code {
             43_101 => Ok(SendOutcome::NoGrant),
@@ -85,5 +90,7 @@ fn fitted(key: &str, value: &str) -> String {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }

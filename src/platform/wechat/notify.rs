@@ -73,7 +73,10 @@ pub struct WebhookFailure {
 impl WebhookFailure {
     /// A failure with this message.
     pub fn new(message: &'static str) -> Self {
-        Self { code: "FAIL", message }
+        Self {
+            code: "FAIL",
+            message,
+        }
     }
 }
 
@@ -142,11 +145,17 @@ impl WechatClient {
     ///
     /// # Errors
     /// [`NotifyError`], whose checks come in the order of spec 2.2; before the signature holds nothing is parsed.
-    pub fn notification(&self, headers: &HeaderMap, raw_body: &[u8]) -> Result<Notification, NotifyError> {
+    pub fn notification(
+        &self,
+        headers: &HeaderMap,
+        raw_body: &[u8],
+    ) -> Result<Notification, NotifyError> {
         let proof = Proof::read(|name| headers.get(name).and_then(|value| value.to_str().ok()));
-        self.inner.platform_keys.verify(&proof, raw_body, self.inner.env.now())?;
-        let envelope: Envelope =
-            serde_json::from_slice(raw_body).map_err(|_| NotifyError::Malformed("not a notification"))?;
+        self.inner
+            .platform_keys
+            .verify(&proof, raw_body, self.inner.env.now())?;
+        let envelope: Envelope = serde_json::from_slice(raw_body)
+            .map_err(|_| NotifyError::Malformed("not a notification"))?;
         let plain = self.open(envelope.resource)?;
         match envelope.event_type.as_str() {
             "TRANSACTION.SUCCESS" => self.paid(&plain),
@@ -163,22 +172,29 @@ impl WechatClient {
         if sealed.algorithm != cipher::ALGORITHM {
             return Err(NotifyError::Malformed("unknown algorithm"));
         }
-        let bytes =
-            STANDARD.decode(sealed.ciphertext).map_err(|_| NotifyError::Malformed("ciphertext is not base64"))?;
-        self.inner.cipher.open(&sealed.nonce, &sealed.associated_data, bytes).ok_or(NotifyError::Decrypt)
+        let bytes = STANDARD
+            .decode(sealed.ciphertext)
+            .map_err(|_| NotifyError::Malformed("ciphertext is not base64"))?;
+        self.inner
+            .cipher
+            .open(&sealed.nonce, &sealed.associated_data, bytes)
+            .ok_or(NotifyError::Decrypt)
     }
 
     fn paid(&self, plain: &[u8]) -> Result<Notification, NotifyError> {
-        let wire: TransactionWire =
-            serde_json::from_slice(plain).map_err(|_| NotifyError::Malformed("not a transaction"))?;
+        let wire: TransactionWire = serde_json::from_slice(plain)
+            .map_err(|_| NotifyError::Malformed("not a transaction"))?;
         if wire.mchid != self.inner.settings.mchid || wire.appid != self.inner.settings.appid {
             return Err(NotifyError::Foreign);
         }
-        wire.payment().map(Notification::Paid).ok_or(NotifyError::Malformed("a payment without number or amount"))
+        wire.payment()
+            .map(Notification::Paid)
+            .ok_or(NotifyError::Malformed("a payment without number or amount"))
     }
 
     fn refunded(&self, plain: &[u8]) -> Result<Notification, NotifyError> {
-        let wire: RefundWire = serde_json::from_slice(plain).map_err(|_| NotifyError::Malformed("not a refund"))?;
+        let wire: RefundWire =
+            serde_json::from_slice(plain).map_err(|_| NotifyError::Malformed("not a refund"))?;
         if wire.mchid != self.inner.settings.mchid {
             return Err(NotifyError::Foreign);
         }

@@ -161,8 +161,17 @@ impl WechatClient {
             "payer": { "openid": order.openid },
         });
         if let Some(fields) = body.as_object_mut() {
-            fields.extend(order.attach.clone().map(|attach| ("attach".to_owned(), Value::from(attach))));
-            fields.extend(order.time_expire.map(|at| ("time_expire".to_owned(), Value::from(beijing(at)))));
+            fields.extend(
+                order
+                    .attach
+                    .clone()
+                    .map(|attach| ("attach".to_owned(), Value::from(attach))),
+            );
+            fields.extend(
+                order
+                    .time_expire
+                    .map(|at| ("time_expire".to_owned(), Value::from(beijing(at)))),
+            );
         }
         let call = PayCall::post(&["v3", "pay", "transactions", "jsapi"], &body);
         let answer: PrepayWire = self.pay_again(&call).await?;
@@ -175,11 +184,20 @@ impl WechatClient {
     /// `internal` when the machine has no randomness.
     pub fn pay_params(&self, prepay_id: &str) -> Result<PayParams> {
         let nonce = nonce().map_err(AppError::internal)?;
-        self.pay_params_at(prepay_id, &self.inner.env.now().timestamp().to_string(), &nonce)
+        self.pay_params_at(
+            prepay_id,
+            &self.inner.env.now().timestamp().to_string(),
+            &nonce,
+        )
     }
 
     /// [`Self::pay_params`] for a given time and nonce.
-    pub(super) fn pay_params_at(&self, prepay_id: &str, timestamp: &str, nonce: &str) -> Result<PayParams> {
+    pub(super) fn pay_params_at(
+        &self,
+        prepay_id: &str,
+        timestamp: &str,
+        nonce: &str,
+    ) -> Result<PayParams> {
         let package = format!("prepay_id={prepay_id}");
         let message = pay_message(&self.inner.settings.appid, timestamp, nonce, &package);
         Ok(PayParams {
@@ -187,7 +205,11 @@ impl WechatClient {
             nonce_str: nonce.to_owned(),
             package,
             sign_type: "RSA".into(),
-            pay_sign: self.inner.merchant_key.sign(message.as_bytes()).map_err(AppError::internal)?,
+            pay_sign: self
+                .inner
+                .merchant_key
+                .sign(message.as_bytes())
+                .map_err(AppError::internal)?,
         })
     }
 
@@ -197,12 +219,20 @@ impl WechatClient {
     /// `not_found` when WeChat never saw the number, `unavailable` when there is no answer to trust.
     pub async fn query_order(&self, out_trade_no: &str) -> Result<OrderAnswer> {
         let query = Some(("mchid", self.inner.settings.mchid.clone()));
-        let call = PayCall::get(&["v3", "pay", "transactions", "out-trade-no", out_trade_no], query);
+        let call = PayCall::get(
+            &["v3", "pay", "transactions", "out-trade-no", out_trade_no],
+            query,
+        );
         let answer: TransactionWire = self.pay_again(&call).await?;
         if answer.out_trade_no != out_trade_no {
-            return Err(AppError::internal("WeChat Pay answered about another order"));
+            return Err(AppError::internal(
+                "WeChat Pay answered about another order",
+            ));
         }
-        Ok(OrderAnswer { state: answer.trade_state, transaction: answer.payment() })
+        Ok(OrderAnswer {
+            state: answer.trade_state,
+            transaction: answer.payment(),
+        })
     }
 
     /// Closes an unpaid order, so that it cannot be paid any more. Closing twice is fine.
@@ -211,7 +241,17 @@ impl WechatClient {
     /// `conflict` when it is paid (query it), `not_found`, `unavailable` when the outcome is unknown.
     pub async fn close_order(&self, out_trade_no: &str) -> Result<()> {
         let body = json!({ "mchid": self.inner.settings.mchid });
-        let call = PayCall::post(&["v3", "pay", "transactions", "out-trade-no", out_trade_no, "close"], &body);
+        let call = PayCall::post(
+            &[
+                "v3",
+                "pay",
+                "transactions",
+                "out-trade-no",
+                out_trade_no,
+                "close",
+            ],
+            &body,
+        );
         self.pay_again::<IgnoredAny>(&call).await?;
         Ok(())
     }
@@ -224,5 +264,6 @@ pub(super) fn pay_message(appid: &str, timestamp: &str, nonce: &str, package: &s
 
 /// RFC 3339 with +08:00, as WeChat Pay writes times.
 pub(super) fn beijing(at: DateTime<Utc>) -> String {
-    at.with_timezone(&shanghai()).to_rfc3339_opts(SecondsFormat::Secs, false)
+    at.with_timezone(&shanghai())
+        .to_rfc3339_opts(SecondsFormat::Secs, false)
 }

@@ -24,7 +24,12 @@ pub(super) struct PayCall {
 impl PayCall {
     /// A GET of these path segments; each is percent-encoded on its own.
     pub(super) fn get(path: &[&str], query: Option<(&'static str, String)>) -> Self {
-        Self { method: Method::GET, path: path.iter().map(ToString::to_string).collect(), query, body: Vec::new() }
+        Self {
+            method: Method::GET,
+            path: path.iter().map(ToString::to_string).collect(),
+            query,
+            body: Vec::new(),
+        }
     }
 
     /// A POST of a JSON value.
@@ -55,7 +60,10 @@ impl PayCall {
 
 /// Path and query as they are sent.
 fn uri(url: &Url) -> String {
-    url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+    url.query().map_or_else(
+        || url.path().to_owned(),
+        |query| format!("{}?{query}", url.path()),
+    )
 }
 
 impl WechatClient {
@@ -80,7 +88,11 @@ impl WechatClient {
             }
             outcome => outcome?,
         };
-        let bytes = if bytes.is_empty() { b"null".as_slice() } else { &bytes };
+        let bytes = if bytes.is_empty() {
+            b"null".as_slice()
+        } else {
+            &bytes
+        };
         serde_json::from_slice(bytes).map_err(Fault::Unreadable)
     }
 
@@ -97,23 +109,39 @@ impl WechatClient {
             .body(call.body.clone());
         let answer = request.send().await.map_err(|error| {
             let error = error.without_url();
-            if error.is_connect() { Fault::Connect(error) } else { Fault::Lost(error) }
+            if error.is_connect() {
+                Fault::Connect(error)
+            } else {
+                Fault::Lost(error)
+            }
         })?;
         let status = answer.status();
         let headers = answer.headers().clone();
-        let body = answer.bytes().await.map_err(|error| Fault::Lost(error.without_url()))?;
+        let body = answer
+            .bytes()
+            .await
+            .map_err(|error| Fault::Lost(error.without_url()))?;
         if !status.is_success() {
             // Errors may come unsigned: they are only ever an error (spec 2.2).
-            return Err(Fault::Refused(PayFault { status: status.as_u16(), code: code_of(&body) }));
+            return Err(Fault::Refused(PayFault {
+                status: status.as_u16(),
+                code: code_of(&body),
+            }));
         }
         let proof = Proof::read(|name| headers.get(name).and_then(|value| value.to_str().ok()));
-        self.inner.platform_keys.verify(&proof, &body, self.inner.env.now())?;
+        self.inner
+            .platform_keys
+            .verify(&proof, &body, self.inner.env.now())?;
         Ok(body.to_vec())
     }
 
     fn authorization(&self, method: &str, uri: &str, body: &[u8]) -> Result<String, Fault> {
         let nonce = nonce().map_err(|_| Fault::Signing)?;
-        self.authorization_at(&self.inner.env.now().timestamp().to_string(), &nonce, (method, uri, body))
+        self.authorization_at(
+            &self.inner.env.now().timestamp().to_string(),
+            &nonce,
+            (method, uri, body),
+        )
     }
 
     /// The header for a given time and nonce; signatures are deterministic (spec 2.1).
@@ -124,7 +152,11 @@ impl WechatClient {
         (method, uri, body): (&str, &str, &[u8]),
     ) -> Result<String, Fault> {
         let message = request_message(method, uri, timestamp, nonce, body);
-        let signature = self.inner.merchant_key.sign(&message).map_err(|_| Fault::Signing)?;
+        let signature = self
+            .inner
+            .merchant_key
+            .sign(&message)
+            .map_err(|_| Fault::Signing)?;
         let settings = &self.inner.settings;
         Ok(format!(
             "WECHATPAY2-SHA256-RSA2048 mchid=\"{}\",nonce_str=\"{nonce}\",signature=\"{signature}\",timestamp=\"{timestamp}\",serial_no=\"{}\"",
@@ -136,6 +168,13 @@ impl WechatClient {
 /// The `code` of an error body; empty for a proxy's HTML.
 fn code_of(body: &[u8]) -> String {
     let body: Option<Value> = serde_json::from_slice(body).ok();
-    let code = body.as_ref().and_then(|body| body.get("code")).and_then(Value::as_str).unwrap_or_default();
-    code.chars().filter(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_').take(64).collect()
+    let code = body
+        .as_ref()
+        .and_then(|body| body.get("code"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    code.chars()
+        .filter(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_')
+        .take(64)
+        .collect()
 }

@@ -62,7 +62,10 @@ impl WechatClient {
             "amount": { "refund": refund.refund_fen, "total": refund.total_fen, "currency": "CNY" },
         });
         if let (Some(reason), Some(body)) = (&refund.reason, body.as_object_mut()) {
-            body.insert("reason".into(), Value::from(reason.chars().take(80).collect::<String>()));
+            body.insert(
+                "reason".into(),
+                Value::from(reason.chars().take(80).collect::<String>()),
+            );
         }
         let call = PayCall::post(&["v3", "refund", "domestic", "refunds"], &body);
         about(&refund.out_refund_no, self.pay_once(&call).await?)
@@ -73,7 +76,10 @@ impl WechatClient {
     /// # Errors
     /// `not_found` when WeChat never saw the number, `unavailable` when there is no answer to trust.
     pub async fn query_refund(&self, out_refund_no: &str) -> Result<RefundAnswer> {
-        let call = PayCall::get(&["v3", "refund", "domestic", "refunds", out_refund_no], None);
+        let call = PayCall::get(
+            &["v3", "refund", "domestic", "refunds", out_refund_no],
+            None,
+        );
         about(out_refund_no, self.pay_again(&call).await?)
     }
 }
@@ -82,6 +88,8 @@ fn about(out_refund_no: &str, answer: RefundAnswer) -> Result<RefundAnswer> {
     if answer.out_refund_no == out_refund_no {
         Ok(answer)
     } else {
-        Err(AppError::internal("WeChat Pay answered about another refund"))
+        Err(AppError::internal(
+            "WeChat Pay answered about another refund",
+        ))
     }
 }

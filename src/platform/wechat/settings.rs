@@ -56,7 +56,11 @@ impl WechatSettings {
         if url.scheme() != "https" {
             return Err(wrong(name, "应为 https 地址"));
         }
-        if self.platform_keys.iter().any(|(id, _)| id.starts_with(SANDBOX_KEY_ID)) {
+        if self
+            .platform_keys
+            .iter()
+            .any(|(id, _)| id.starts_with(SANDBOX_KEY_ID))
+        {
             return Err(wrong("platform_keys", "沙箱密钥不能用于正式环境"));
         }
         Ok(url)

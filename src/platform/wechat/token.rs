@@ -38,11 +38,22 @@ impl WechatClient {
             "force_refresh": false,
         });
         let answer = self.post_json("/cgi-bin/stable_token", &[], &body).await?;
-        let value = answer.get("access_token").and_then(serde_json::Value::as_str).filter(|value| !value.is_empty());
-        let value = value.ok_or_else(|| busy(1).because("stable_token without access_token"))?.to_owned();
-        let lives = answer.get("expires_in").and_then(serde_json::Value::as_i64).unwrap_or_default();
+        let value = answer
+            .get("access_token")
+            .and_then(serde_json::Value::as_str)
+            .filter(|value| !value.is_empty());
+        let value = value
+            .ok_or_else(|| busy(1).because("stable_token without access_token"))?
+            .to_owned();
+        let lives = answer
+            .get("expires_in")
+            .and_then(serde_json::Value::as_i64)
+            .unwrap_or_default();
         let until = now + Duration::seconds(lives.clamp(0, 7_200).saturating_sub(SPARE_SECONDS));
-        *held = Some(Token { value: value.clone(), until });
+        *held = Some(Token {
+            value: value.clone(),
+            until,
+        });
         Ok(value)
     }
 

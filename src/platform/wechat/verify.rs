@@ -63,11 +63,24 @@ impl PlatformKeys {
     }
 
     /// Checks headers, kind, time, serial and signature, in this order, over the raw bytes.
-    pub(super) fn verify(&self, proof: &Proof<'_>, body: &[u8], now: DateTime<Utc>) -> Result<(), SignatureFault> {
-        let timestamp = proof.timestamp.ok_or(SignatureFault::Missing("Wechatpay-Timestamp"))?;
-        let nonce = proof.nonce.ok_or(SignatureFault::Missing("Wechatpay-Nonce"))?;
-        let serial = proof.serial.ok_or(SignatureFault::Missing("Wechatpay-Serial"))?;
-        let signature = proof.signature.ok_or(SignatureFault::Missing("Wechatpay-Signature"))?;
+    pub(super) fn verify(
+        &self,
+        proof: &Proof<'_>,
+        body: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<(), SignatureFault> {
+        let timestamp = proof
+            .timestamp
+            .ok_or(SignatureFault::Missing("Wechatpay-Timestamp"))?;
+        let nonce = proof
+            .nonce
+            .ok_or(SignatureFault::Missing("Wechatpay-Nonce"))?;
+        let serial = proof
+            .serial
+            .ok_or(SignatureFault::Missing("Wechatpay-Serial"))?;
+        let signature = proof
+            .signature
+            .ok_or(SignatureFault::Missing("Wechatpay-Signature"))?;
         if proof.kind.is_some_and(|kind| kind != RSA) {
             return Err(SignatureFault::Kind);
         }
@@ -80,17 +93,35 @@ impl PlatformKeys {
             return Err(SignatureFault::Expired);
         }
         let message = answer_message(timestamp, nonce, body);
-        if key.verifies(&message, signature) { Ok(()) } else { Err(SignatureFault::Invalid) }
+        if key.verifies(&message, signature) {
+            Ok(())
+        } else {
+            Err(SignatureFault::Invalid)
+        }
     }
 }
 
 /// What WeChat Pay signs: `timestamp\nnonce\nbody\n`.
 pub(super) fn answer_message(timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
-    [timestamp.as_bytes(), b"\n", nonce.as_bytes(), b"\n", body, b"\n"].concat()
+    [
+        timestamp.as_bytes(),
+        b"\n",
+        nonce.as_bytes(),
+        b"\n",
+        body,
+        b"\n",
+    ]
+    .concat()
 }
 
 /// What a merchant signs: `METHOD\nURI\ntimestamp\nnonce\nbody\n`; the URI is path and query as sent (spec 2.1).
-pub(super) fn request_message(method: &str, uri: &str, timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
+pub(super) fn request_message(
+    method: &str,
+    uri: &str,
+    timestamp: &str,
+    nonce: &str,
+    body: &[u8],
+) -> Vec<u8> {
     let head = format!("{method}\n{uri}\n{timestamp}\n{nonce}\n");
     [head.as_bytes(), body, b"\n"].concat()
 }

@@ -9,8 +9,13 @@ use serde_json::{Value as Json, json};
 fn found(document: &Json) -> Vec<(String, String)> {
     let checked = check(document, PolicyPack::shipped());
     assert!(checked.compiled.is_some(), "{:?}", checked.findings);
-    let analysis = checked.findings.into_iter().filter(|finding| finding.id.starts_with("RULE-"));
-    analysis.map(|finding| (finding.id, finding.pointer)).collect()
+    let analysis = checked
+        .findings
+        .into_iter()
+        .filter(|finding| finding.id.starts_with("RULE-"));
+    analysis
+        .map(|finding| (finding.id, finding.pointer))
+        .collect()
 }
 
 fn one(when: &Json) -> Json {
@@ -33,7 +38,11 @@ fn contradicting_conditions_are_found() {
         json!({"all": [{"fact": "booking.is_rework", "op": "ne", "value": true}, {"fact": "booking.is_rework", "op": "ne", "value": false}]}),
     ];
     for when in dead {
-        assert_eq!(found(&one(&when)), [("RULE-CONTRADICTION".to_owned(), "/rules/0/when".to_owned())], "{when}");
+        assert_eq!(
+            found(&one(&when)),
+            [("RULE-CONTRADICTION".to_owned(), "/rules/0/when".to_owned())],
+            "{when}"
+        );
     }
 }
 
@@ -61,8 +70,14 @@ fn grouped(first: &Json, second: &Json) -> Json {
 #[test]
 fn a_rule_behind_a_wider_one_of_its_group_is_shadowed() {
     let shadow = [("RULE-SHADOW".to_owned(), "/rules/1".to_owned())];
-    assert_eq!(found(&grouped(&score("gte", "4.00"), &score("gte", "4.80"))), shadow);
-    assert_eq!(found(&grouped(&score("gte", "4.80"), &score("gte", "4.00"))), []);
+    assert_eq!(
+        found(&grouped(&score("gte", "4.00"), &score("gte", "4.80"))),
+        shadow
+    );
+    assert_eq!(
+        found(&grouped(&score("gte", "4.80"), &score("gte", "4.00"))),
+        []
+    );
     let narrower = json!({"all": [score("gte", "4.00"), {"fact": "booking.is_rework", "op": "eq", "value": false}]});
     assert_eq!(found(&grouped(&narrower, &score("gte", "4.80"))), []);
     assert_eq!(found(&grouped(&score("gte", "4.00"), &narrower)), shadow);
@@ -73,15 +88,24 @@ fn an_invitation_always_vetoed_by_a_suppression_is_shadowed() {
     let document = json!({"schema": 1, "name": "试", "organiser": "甲", "period": {"from": "2026-01-01", "to": "2026-12-31"}, "rules": [
         {"id": "ask", "title": "问", "on": ["complaint.sla_breached"], "then": [{"effect": "invite", "template": "t"}]},
         {"id": "stop", "title": "停", "on": ["complaint.sla_breached"], "then": [{"effect": "suppress_invitations", "for": "P1D", "appeal": true}]}]});
-    assert_eq!(found(&document), [("RULE-SHADOW".to_owned(), "/rules/0".to_owned())]);
+    assert_eq!(
+        found(&document),
+        [("RULE-SHADOW".to_owned(), "/rules/0".to_owned())]
+    );
 }
 
 #[test]
 fn gaps_in_generations_and_unused_benefits_are_named() {
     let document = json!({"schema": 1, "name": "试", "rules": [], "generations": {"1": "a", "3": "a"},
         "benefits": {"a": {"kind": "privilege", "privilege": "x"}, "b": {"kind": "coupon", "fen": 1}}});
-    let expected = [("RULE-GENERATION", "/generations"), ("RULE-UNUSED", "/benefits/b")];
-    assert_eq!(found(&document), expected.map(|(id, pointer)| (id.to_owned(), pointer.to_owned())));
+    let expected = [
+        ("RULE-GENERATION", "/generations"),
+        ("RULE-UNUSED", "/benefits/b"),
+    ];
+    assert_eq!(
+        found(&document),
+        expected.map(|(id, pointer)| (id.to_owned(), pointer.to_owned()))
+    );
 }
 
 fn granting(caps: &Json) -> WorstCase {
@@ -98,9 +122,15 @@ fn the_worst_case_is_the_tighter_of_budget_and_count() {
     let ten = json!([{"times": 10, "per": "P30D"}]);
     // 30 days may touch two rolling spans of 30 days.
     assert_eq!(granting(&json!({"per_rule": ten})).fen, Some(40_000));
-    assert_eq!(granting(&json!({"per_rule": ten, "budget_fen": 5000})).fen, Some(5000));
+    assert_eq!(
+        granting(&json!({"per_rule": ten, "budget_fen": 5000})).fen,
+        Some(5000)
+    );
     let open = granting(&json!({}));
-    assert_eq!((open.fen, open.unbounded), (None, vec!["/rules/0".to_owned()]));
+    assert_eq!(
+        (open.fen, open.unbounded),
+        (None, vec!["/rules/0".to_owned()])
+    );
 }
 
 #[test]
@@ -108,7 +138,13 @@ fn a_rule_without_budget_for_its_coupon_is_dead() {
     let mut document = json!({"schema": 1, "name": "试", "rules": [{"id": "r", "title": "试", "on": ["referral.qualified"],
         "caps": {"budget_fen": 0}, "then": [{"effect": "grant", "to": "inviter", "benefit": "c"}]}],
         "benefits": {"c": {"kind": "coupon", "fen": 1}}});
-    assert_eq!(found(&document)[0], ("RULE-DEAD".to_owned(), "/rules/0/caps/budget_fen".to_owned()));
+    assert_eq!(
+        found(&document)[0],
+        (
+            "RULE-DEAD".to_owned(),
+            "/rules/0/caps/budget_fen".to_owned()
+        )
+    );
     document["benefits"]["c"] = json!({"kind": "privilege", "privilege": "x"});
     assert_eq!(found(&document), []);
 }

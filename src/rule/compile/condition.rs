@@ -23,12 +23,19 @@ pub(super) fn build(
     negated: bool,
 ) -> Option<Node> {
     let group = |findings: &mut Vec<Finding>, inner: &[Condition]| -> Option<Vec<Node>> {
-        let nodes: Vec<_> = inner.iter().map(|one| build(findings, parameters, one, negated)).collect();
+        let nodes: Vec<_> = inner
+            .iter()
+            .map(|one| build(findings, parameters, one, negated))
+            .collect();
         nodes.into_iter().collect()
     };
     match (condition, negated) {
-        (Condition::All(inner), false) | (Condition::Any(inner), true) => group(findings, inner).map(Node::All),
-        (Condition::Any(inner), false) | (Condition::All(inner), true) => group(findings, inner).map(Node::Any),
+        (Condition::All(inner), false) | (Condition::Any(inner), true) => {
+            group(findings, inner).map(Node::All)
+        }
+        (Condition::Any(inner), false) | (Condition::All(inner), true) => {
+            group(findings, inner).map(Node::Any)
+        }
         (Condition::Not(inner), _) => build(findings, parameters, inner, !negated),
         (Condition::Test(comparison), _) => {
             let mut test = typed(findings, parameters, comparison)?;
@@ -59,7 +66,13 @@ pub(super) fn segment(findings: &mut Vec<Finding>, segment: &Segment) -> Option<
     let fact: FactRef = name.parse().ok()?;
     let meaning = fact.meaning().ok()?;
     let words = segment.words.iter().cloned().map(Value::Text).collect();
-    Some(Node::Test(test(&segment.pointer, &fact, &meaning, Op::In, Rhs::Many(words))))
+    Some(Node::Test(test(
+        &segment.pointer,
+        &fact,
+        &meaning,
+        Op::In,
+        Rhs::Many(words),
+    )))
 }
 
 fn test(pointer: &str, fact: &FactRef, meaning: &Meaning, op: Op, rhs: Rhs) -> Test {
@@ -75,11 +88,20 @@ fn test(pointer: &str, fact: &FactRef, meaning: &Meaning, op: Op, rhs: Rhs) -> T
     }
 }
 
-fn typed(findings: &mut Vec<Finding>, parameters: &Parameters, comparison: &Comparison) -> Option<Test> {
+fn typed(
+    findings: &mut Vec<Finding>,
+    parameters: &Parameters,
+    comparison: &Comparison,
+) -> Option<Test> {
     let meaning = match comparison.fact.meaning() {
         Ok(meaning) => meaning,
         Err(reason) => {
-            findings.push(Finding::block("RULE-FACT", &at(&comparison.pointer, "fact"), reason, "从事实目录里选一个"));
+            findings.push(Finding::block(
+                "RULE-FACT",
+                &at(&comparison.pointer, "fact"),
+                reason,
+                "从事实目录里选一个",
+            ));
             return None;
         }
     };
@@ -114,7 +136,13 @@ fn typed(findings: &mut Vec<Finding>, parameters: &Parameters, comparison: &Comp
             return None;
         }
     };
-    let found = test(&comparison.pointer, &comparison.fact, &meaning, comparison.op, rhs);
+    let found = test(
+        &comparison.pointer,
+        &comparison.fact,
+        &meaning,
+        comparison.op,
+        rhs,
+    );
     if Domain::of(&found).0.is_empty() {
         findings.push(Finding::block(
             "RULE-VALUE",
@@ -133,7 +161,9 @@ fn possible(meaning: &Meaning) -> String {
         (true, i64::MAX) if meaning.min > i64::MIN => format!("(最小 {})", shown(meaning.min)),
         (true, i64::MAX) => String::new(),
         (true, max) => format!("(范围 {} 到 {})", shown(meaning.min), shown(max)),
-        (false, _) if !meaning.options.is_empty() => format!("(可选 {})", meaning.options.join("、")),
+        (false, _) if !meaning.options.is_empty() => {
+            format!("(可选 {})", meaning.options.join("、"))
+        }
         (false, _) => String::new(),
     }
 }
@@ -143,10 +173,14 @@ fn suits(op: Op, kind: Kind) -> Result<(), &'static str> {
     match op {
         Op::IsKnown | Op::IsUnknown => Ok(()),
         Op::Eq | Op::Ne if kind != Kind::List => Ok(()),
-        Op::Gt | Op::Gte | Op::Lt | Op::Lte | Op::Between | Op::NotBetween if kind.is_number() => Ok(()),
+        Op::Gt | Op::Gte | Op::Lt | Op::Lte | Op::Between | Op::NotBetween if kind.is_number() => {
+            Ok(())
+        }
         Op::In | Op::NotIn if kind.is_number() || kind == Kind::Text => Ok(()),
         Op::Contains | Op::NotContains if kind == Kind::List => Ok(()),
-        Op::Gt | Op::Gte | Op::Lt | Op::Lte | Op::Between | Op::NotBetween => Err("不是数字,不能比大小"),
+        Op::Gt | Op::Gte | Op::Lt | Op::Lte | Op::Between | Op::NotBetween => {
+            Err("不是数字,不能比大小")
+        }
         Op::Contains | Op::NotContains => Err("不是列表,不能用 contains"),
         Op::Eq | Op::Ne | Op::In | Op::NotIn => Err("不能这样比较,列表请用 contains"),
     }
@@ -165,7 +199,9 @@ fn literals(op: Op, meaning: &Meaning, json: &Json) -> Result<Rhs, String> {
         return Err(format!("列表须有 1 到 {MAX_LIST} 项"));
     }
     let values = items.iter().map(one).collect::<Result<Vec<_>, _>>()?;
-    if matches!(op, Op::Between | Op::NotBetween) && (values.len() != 2 || values.first() > values.last()) {
+    if matches!(op, Op::Between | Op::NotBetween)
+        && (values.len() != 2 || values.first() > values.last())
+    {
         return Err("between 须是 [小, 大] 两个值".to_owned());
     }
     Ok(Rhs::Many(values))
@@ -179,11 +215,18 @@ fn possible_literal(op: Op, meaning: &Meaning, found: &Value) -> Result<(), Stri
         Value::Text(word) => meaning.options.is_empty() || meaning.options.contains(&word.as_str()),
         Value::Bool(_) | Value::List(_) => true,
     };
-    if exact && !fits { Err(format!("不可能是这个值{}", possible(meaning))) } else { Ok(()) }
+    if exact && !fits {
+        Err(format!("不可能是这个值{}", possible(meaning)))
+    } else {
+        Ok(())
+    }
 }
 
 fn other_fact(op: Op, meaning: &Meaning, other: &FactRef) -> Result<Rhs, String> {
-    if matches!(op, Op::In | Op::NotIn | Op::Between | Op::NotBetween | Op::Contains | Op::NotContains) {
+    if matches!(
+        op,
+        Op::In | Op::NotIn | Op::Between | Op::NotBetween | Op::Contains | Op::NotContains
+    ) {
         return Err("这种比较不能用另一个事实作值".to_owned());
     }
     let found = other.meaning()?;

@@ -6,7 +6,8 @@ mod tests;
 
 use super::decision::{Action, ConsentNeed, NamedBenefit};
 use super::document::{
-    BenefitSpec, Caps, EffectKind, EffectSpec, Hours, ProgrammeCaps, Recipient, Rule, RuleSet, Trigger,
+    BenefitSpec, Caps, EffectKind, EffectSpec, Hours, ProgrammeCaps, Recipient, Rule, RuleSet,
+    Trigger,
 };
 use super::event::EventKind;
 use super::finding::{Finding, at};
@@ -69,7 +70,10 @@ impl CompiledRuleSet {
 
     /// The facts an event of this kind needs; nothing else has to be read.
     pub fn facts_for(&self, kind: EventKind) -> impl Iterator<Item = &FactRef> {
-        self.partitions.get(&kind).into_iter().flat_map(|part| part.facts.iter())
+        self.partitions
+            .get(&kind)
+            .into_iter()
+            .flat_map(|part| part.facts.iter())
     }
 
     /// Whether any rule listens to this kind.
@@ -89,17 +93,24 @@ impl CompiledRuleSet {
 
     /// The rules listening to a kind, suppressions first, then by priority, then as written.
     pub(crate) fn listening(&self, kind: EventKind) -> impl Iterator<Item = &CompiledRule> {
-        self.partitions.get(&kind).into_iter().flat_map(|part| part.rules.iter().map(Arc::as_ref))
+        self.partitions
+            .get(&kind)
+            .into_iter()
+            .flat_map(|part| part.rules.iter().map(Arc::as_ref))
     }
 }
 
 impl CompiledRule {
     pub(crate) fn suppresses(&self) -> bool {
-        self.effects.iter().any(|effect| matches!(effect, Action::SuppressInvitations { .. }))
+        self.effects
+            .iter()
+            .any(|effect| matches!(effect, Action::SuppressInvitations { .. }))
     }
 
     pub(crate) fn invites(&self) -> bool {
-        self.effects.iter().any(|effect| matches!(effect, Action::Invite { .. }))
+        self.effects
+            .iter()
+            .any(|effect| matches!(effect, Action::Invite { .. }))
     }
 }
 
@@ -117,8 +128,10 @@ pub fn compile(set: &RuleSet) -> Result<CompiledRuleSet, Vec<Finding>> {
         .filter_map(|(place, rule)| compile_rule(&mut findings, set, place, rule).map(Arc::new))
         .collect();
     let generations = generations(&mut findings, set);
-    let inviter_thanks =
-        set.inviter_thanks.as_ref().and_then(|name| named(&mut findings, set, "/inviter_thanks", name));
+    let inviter_thanks = set
+        .inviter_thanks
+        .as_ref()
+        .and_then(|name| named(&mut findings, set, "/inviter_thanks", name));
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -145,18 +158,35 @@ fn partition(rules: &[Arc<CompiledRule>]) -> BTreeMap<EventKind, Partition> {
         }
     }
     for part in partitions.values_mut() {
-        part.rules.sort_by_key(|rule| (!rule.suppresses(), -rule.priority, rule.place));
+        part.rules
+            .sort_by_key(|rule| (!rule.suppresses(), -rule.priority, rule.place));
     }
     partitions
 }
 
-fn compile_rule(findings: &mut Vec<Finding>, set: &RuleSet, place: usize, rule: &Rule) -> Option<CompiledRule> {
+fn compile_rule(
+    findings: &mut Vec<Finding>,
+    set: &RuleSet,
+    place: usize,
+    rule: &Rule,
+) -> Option<CompiledRule> {
     let before = findings.len();
     let on = triggers(findings, rule);
-    let mut nodes: Vec<Node> =
-        rule.audience.iter().filter_map(|segment| condition::segment(findings, segment)).collect();
-    nodes.extend(rule.when.as_ref().and_then(|when| condition::build(findings, &set.parameters, when, false)));
-    let effects: Vec<_> = rule.then.iter().filter_map(|effect| action(findings, set, effect)).collect();
+    let mut nodes: Vec<Node> = rule
+        .audience
+        .iter()
+        .filter_map(|segment| condition::segment(findings, segment))
+        .collect();
+    nodes.extend(
+        rule.when
+            .as_ref()
+            .and_then(|when| condition::build(findings, &set.parameters, when, false)),
+    );
+    let effects: Vec<_> = rule
+        .then
+        .iter()
+        .filter_map(|effect| action(findings, set, effect))
+        .collect();
     if findings.len() > before {
         return None;
     }
@@ -209,22 +239,46 @@ fn needs(when: &Node, effects: &[Action]) -> (BTreeSet<FactRef>, Vec<ConsentNeed
             facts.extend(other.parse::<FactRef>());
         }
     });
-    let of_facts =
-        facts.iter().filter_map(|fact| fact.meaning().ok()?.consent).map(|(purpose, of)| ConsentNeed { purpose, of });
-    let purposes: BTreeSet<_> = of_facts.chain(effects.iter().filter_map(Action::consent)).collect();
+    let of_facts = facts
+        .iter()
+        .filter_map(|fact| fact.meaning().ok()?.consent)
+        .map(|(purpose, of)| ConsentNeed { purpose, of });
+    let purposes: BTreeSet<_> = of_facts
+        .chain(effects.iter().filter_map(Action::consent))
+        .collect();
     let purposes = purposes.into_iter().collect();
-    if effects.iter().any(|effect| matches!(effect, Action::Invite { .. })) {
-        facts.extend(super::evaluate::GUARDS.into_iter().filter_map(|name| name.parse::<FactRef>().ok()));
+    if effects
+        .iter()
+        .any(|effect| matches!(effect, Action::Invite { .. }))
+    {
+        facts.extend(
+            super::evaluate::GUARDS
+                .into_iter()
+                .filter_map(|name| name.parse::<FactRef>().ok()),
+        );
     }
     (facts, purposes)
 }
 
 fn action(findings: &mut Vec<Finding>, set: &RuleSet, spec: &EffectSpec) -> Option<Action> {
     Some(match &spec.kind {
-        EffectKind::Invite { template, send, expires_after } => {
-            Action::Invite { template: template.clone(), send: *send, expires_after: *expires_after }
-        }
-        EffectKind::Grant { to, benefit, once, expires_after, hop, basis } => {
+        EffectKind::Invite {
+            template,
+            send,
+            expires_after,
+        } => Action::Invite {
+            template: template.clone(),
+            send: *send,
+            expires_after: *expires_after,
+        },
+        EffectKind::Grant {
+            to,
+            benefit,
+            once,
+            expires_after,
+            hop,
+            basis,
+        } => {
             let place = at(&spec.pointer, "benefit");
             let found = named(findings, set, &place, benefit);
             refuse_lint_only(findings, spec, *hop, basis.as_deref());
@@ -239,18 +293,34 @@ fn action(findings: &mut Vec<Finding>, set: &RuleSet, spec: &EffectSpec) -> Opti
             };
             let benefit = found?;
             let expires_after = expires_after.or(benefit.benefit.expires_after());
-            Action::Grant { to: *to, benefit, once: *once, expires_after }
+            Action::Grant {
+                to: *to,
+                benefit,
+                once: *once,
+                expires_after,
+            }
         }
-        EffectKind::SuppressInvitations { lasts, appeal } => {
-            Action::SuppressInvitations { lasts: *lasts, appeal: *appeal }
-        }
+        EffectKind::SuppressInvitations { lasts, appeal } => Action::SuppressInvitations {
+            lasts: *lasts,
+            appeal: *appeal,
+        },
         EffectKind::Tag { tag } => Action::Tag { tag: tag.clone() },
-        EffectKind::NotifyStaff { text, role } => Action::NotifyStaff { text: text.clone(), role: role.clone() },
-        EffectKind::Unlock { feature } => Action::Unlock { feature: feature.clone() },
+        EffectKind::NotifyStaff { text, role } => Action::NotifyStaff {
+            text: text.clone(),
+            role: role.clone(),
+        },
+        EffectKind::Unlock { feature } => Action::Unlock {
+            feature: feature.clone(),
+        },
     })
 }
 
-fn refuse_lint_only(findings: &mut Vec<Finding>, spec: &EffectSpec, hop: Option<i64>, basis: Option<&str>) {
+fn refuse_lint_only(
+    findings: &mut Vec<Finding>,
+    spec: &EffectSpec,
+    hop: Option<i64>,
+    basis: Option<&str>,
+) {
     if hop.is_some_and(|hop| hop != 1) {
         findings.push(Finding::block(
             "REF-L01",
@@ -277,7 +347,11 @@ fn lawful(findings: &mut Vec<Finding>, spec: &BenefitSpec) {
             format!("不能发放“{kind}”这种权益"),
             "改用 price_off、coupon、goods 或 privilege",
         )),
-        BenefitSpec::Lawful { pointer, transferable: true, .. } => findings.push(Finding::block(
+        BenefitSpec::Lawful {
+            pointer,
+            transferable: true,
+            ..
+        } => findings.push(Finding::block(
             "REF-L06",
             pointer,
             "权益只能本人使用,不能转让或提现",
@@ -287,7 +361,12 @@ fn lawful(findings: &mut Vec<Finding>, spec: &BenefitSpec) {
     }
 }
 
-fn named(findings: &mut Vec<Finding>, set: &RuleSet, pointer: &str, name: &str) -> Option<NamedBenefit> {
+fn named(
+    findings: &mut Vec<Finding>,
+    set: &RuleSet,
+    pointer: &str,
+    name: &str,
+) -> Option<NamedBenefit> {
     let Some(spec) = set.benefits.get(name) else {
         findings.push(Finding::block(
             "RULE-BENEFIT",
@@ -297,7 +376,10 @@ fn named(findings: &mut Vec<Finding>, set: &RuleSet, pointer: &str, name: &str) 
         ));
         return None;
     };
-    spec.lawful().map(|benefit| NamedBenefit { name: name.to_owned(), benefit: benefit.clone() })
+    spec.lawful().map(|benefit| NamedBenefit {
+        name: name.to_owned(),
+        benefit: benefit.clone(),
+    })
 }
 
 fn generations(findings: &mut Vec<Finding>, set: &RuleSet) -> BTreeMap<u8, NamedBenefit> {

@@ -16,21 +16,81 @@ fn refused(document: &Json) -> Vec<Finding> {
 #[test]
 fn ill_typed_comparisons_are_refused_where_they_stand() {
     let cases = [
-        ("RULE-FACT", "fact", json!({"fact": "booking.colour", "op": "eq", "value": "red"})),
-        ("RULE-TYPE", "op", json!({"fact": "booking.sla_breached", "op": "gte", "value": true})),
-        ("RULE-TYPE", "op", json!({"fact": "rating.score", "op": "contains", "value": "x"})),
-        ("RULE-TYPE", "op", json!({"fact": "customer.tags", "op": "eq", "value": "x"})),
-        ("RULE-TYPE", "value", json!({"fact": "rating.score", "op": "gte", "value": true})),
-        ("RULE-TYPE", "value", json!({"fact": "rating.score", "op": "gte", "value": 4.805})),
-        ("RULE-TYPE", "value", json!({"fact": "rating.score", "op": "in", "value": 4.8})),
-        ("RULE-TYPE", "value", json!({"fact": "rating.score", "op": "between", "value": [5, 4]})),
-        ("RULE-TYPE", "value", json!({"fact": "rating.score", "op": "gte", "value": {"fact": "booking.total_fen"}})),
-        ("RULE-TYPE", "value", json!({"fact": "rating.score", "op": "gte", "value": {"parameter": "nowhere"}})),
-        ("RULE-TYPE", "value", json!({"fact": "complaint.kind", "op": "eq", "value": "weather"})),
-        ("RULE-VALUE", "value", json!({"fact": "rating.score", "op": "gte", "value": 6})),
-        ("RULE-VALUE", "value", json!({"fact": "rating.score", "op": "lt", "value": 1})),
-        ("RULE-VALUE", "value", json!({"fact": "booking.prepaid_ratio", "op": "gt", "value": 1})),
-        ("RULE-TYPE", "value", json!({"fact": "customer.generation", "op": "eq", "value": 4})),
+        (
+            "RULE-FACT",
+            "fact",
+            json!({"fact": "booking.colour", "op": "eq", "value": "red"}),
+        ),
+        (
+            "RULE-TYPE",
+            "op",
+            json!({"fact": "booking.sla_breached", "op": "gte", "value": true}),
+        ),
+        (
+            "RULE-TYPE",
+            "op",
+            json!({"fact": "rating.score", "op": "contains", "value": "x"}),
+        ),
+        (
+            "RULE-TYPE",
+            "op",
+            json!({"fact": "customer.tags", "op": "eq", "value": "x"}),
+        ),
+        (
+            "RULE-TYPE",
+            "value",
+            json!({"fact": "rating.score", "op": "gte", "value": true}),
+        ),
+        (
+            "RULE-TYPE",
+            "value",
+            json!({"fact": "rating.score", "op": "gte", "value": 4.805}),
+        ),
+        (
+            "RULE-TYPE",
+            "value",
+            json!({"fact": "rating.score", "op": "in", "value": 4.8}),
+        ),
+        (
+            "RULE-TYPE",
+            "value",
+            json!({"fact": "rating.score", "op": "between", "value": [5, 4]}),
+        ),
+        (
+            "RULE-TYPE",
+            "value",
+            json!({"fact": "rating.score", "op": "gte", "value": {"fact": "booking.total_fen"}}),
+        ),
+        (
+            "RULE-TYPE",
+            "value",
+            json!({"fact": "rating.score", "op": "gte", "value": {"parameter": "nowhere"}}),
+        ),
+        (
+            "RULE-TYPE",
+            "value",
+            json!({"fact": "complaint.kind", "op": "eq", "value": "weather"}),
+        ),
+        (
+            "RULE-VALUE",
+            "value",
+            json!({"fact": "rating.score", "op": "gte", "value": 6}),
+        ),
+        (
+            "RULE-VALUE",
+            "value",
+            json!({"fact": "rating.score", "op": "lt", "value": 1}),
+        ),
+        (
+            "RULE-VALUE",
+            "value",
+            json!({"fact": "booking.prepaid_ratio", "op": "gt", "value": 1}),
+        ),
+        (
+            "RULE-TYPE",
+            "value",
+            json!({"fact": "customer.generation", "op": "eq", "value": 4}),
+        ),
     ];
     for (id, field, when) in cases {
         let found = refused(&with_when(&when));
@@ -41,8 +101,7 @@ fn ill_typed_comparisons_are_refused_where_they_stand() {
 
 #[test]
 fn every_fault_is_reported_not_only_the_first() {
-    let when =
-        json!({"all": [{"fact": "a.b", "op": "eq", "value": 1}, {"fact": "rating.score", "op": "gte", "value": 6}]});
+    let when = json!({"all": [{"fact": "a.b", "op": "eq", "value": 1}, {"fact": "rating.score", "op": "gte", "value": 6}]});
     assert_eq!(refused(&with_when(&when)).len(), 2);
 }
 
@@ -57,9 +116,13 @@ fn cash_and_recipients_further_up_never_compile() {
         grant[field] = value;
         document["rules"][0]["then"] = json!([grant]);
         let found = refused(&document);
-        assert_eq!((found[0].id.as_str(), found[0].pointer.clone()), ("REF-L01", format!("/rules/0/then/0/{field}")));
+        assert_eq!(
+            (found[0].id.as_str(), found[0].pointer.clone()),
+            ("REF-L01", format!("/rules/0/then/0/{field}"))
+        );
     }
-    document["rules"][0]["then"] = json!([{"effect": "grant", "to": "inviter", "benefit": "nothing"}]);
+    document["rules"][0]["then"] =
+        json!([{"effect": "grant", "to": "inviter", "benefit": "nothing"}]);
     assert_eq!(refused(&document)[0].id, "RULE-BENEFIT");
 }
 
@@ -73,20 +136,32 @@ fn generations_beyond_three_never_compile() {
 
 #[test]
 fn a_parameter_stands_in_for_its_literal() {
-    let mut document = with_when(&json!({"fact": "rating.score", "op": "gte", "value": {"parameter": "line"}}));
+    let mut document =
+        with_when(&json!({"fact": "rating.score", "op": "gte", "value": {"parameter": "line"}}));
     document["parameters"] = json!({"line": "4.80"});
-    let outcomes =
-        [479, 480].map(|score| decide(&document, "rating.submitted", &facts(&[("rating.score", score)]))[0].outcome);
+    let outcomes = [479, 480].map(|score| {
+        decide(
+            &document,
+            "rating.submitted",
+            &facts(&[("rating.score", score)]),
+        )[0]
+        .outcome
+    });
     assert_eq!(outcomes, [Outcome::Not, Outcome::Fired]);
 }
 
 #[test]
 fn consents_of_all_facts_are_collected_even_under_not() {
     let when = json!({"not": {"fact": "customer.tags", "op": "contains", "value": "新客"}});
-    let set =
-        compiled(&json!({"schema": 1, "name": "试", "rules": [{"id": "r", "title": "试", "on": ["referral.redeemed"],
+    let set = compiled(
+        &json!({"schema": 1, "name": "试", "rules": [{"id": "r", "title": "试", "on": ["referral.redeemed"],
         "when": {"all": [when, {"fact": "referral.generation", "op": "eq", "value": 1}]},
-        "then": [{"effect": "notify_staff", "text": "新朋友"}]}]}));
-    let purposes: Vec<_> = set.rules[0].purposes.iter().map(|need| need.purpose).collect();
+        "then": [{"effect": "notify_staff", "text": "新朋友"}]}]}),
+    );
+    let purposes: Vec<_> = set.rules[0]
+        .purposes
+        .iter()
+        .map(|need| need.purpose)
+        .collect();
     assert_eq!(purposes, ["referral_link", "referral_profiling"]);
 }

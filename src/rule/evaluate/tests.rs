@@ -7,8 +7,7 @@ use crate::rule::{RuleSet, Truth};
 use proptest::prelude::*;
 
 fn rule(id: &str, more: &Json) -> Json {
-    let mut rule =
-        json!({"id": id, "title": id, "on": ["rating.submitted"], "then": [{"effect": "invite", "template": id}]});
+    let mut rule = json!({"id": id, "title": id, "on": ["rating.submitted"], "then": [{"effect": "invite", "template": id}]});
     for (key, value) in more.as_object().unwrap() {
         rule[key] = value.clone();
     }
@@ -21,26 +20,52 @@ fn set(rules: &[Json]) -> Json {
 
 fn outcomes(document: &Json, facts: &Facts) -> Vec<(String, Outcome)> {
     let decisions = decide(document, "rating.submitted", facts);
-    decisions.into_iter().map(|decision| (decision.rule_id, decision.outcome)).collect()
+    decisions
+        .into_iter()
+        .map(|decision| (decision.rule_id, decision.outcome))
+        .collect()
 }
 
 fn pairs(expected: &[(&str, Outcome)]) -> Vec<(String, Outcome)> {
-    expected.iter().map(|(id, outcome)| ((*id).to_owned(), *outcome)).collect()
+    expected
+        .iter()
+        .map(|(id, outcome)| ((*id).to_owned(), *outcome))
+        .collect()
 }
 
 #[test]
 fn only_rules_listening_to_the_event_are_decided() {
-    let document = set(&[rule("a", &json!({})), rule("b", &json!({"on": ["booking.completed"]}))]);
-    assert_eq!(outcomes(&document, &Facts::new()), pairs(&[("a", Outcome::Fired)]));
+    let document = set(&[
+        rule("a", &json!({})),
+        rule("b", &json!({"on": ["booking.completed"]})),
+    ]);
+    assert_eq!(
+        outcomes(&document, &Facts::new()),
+        pairs(&[("a", Outcome::Fired)])
+    );
 }
 
 #[test]
 fn the_highest_priority_of_a_group_wins_and_losers_say_why() {
     let group = |priority: i64| json!({"priority": priority, "exclusive_group": "g"});
-    let document = set(&[rule("low", &group(1)), rule("high", &group(9)), rule("even", &group(9))]);
+    let document = set(&[
+        rule("low", &group(1)),
+        rule("high", &group(9)),
+        rule("even", &group(9)),
+    ]);
     let decisions = decide(&document, "rating.submitted", &Facts::new());
-    let ids: Vec<_> = decisions.iter().map(|one| (one.rule_id.as_str(), one.outcome)).collect();
-    assert_eq!(ids, [("high", Outcome::Fired), ("even", Outcome::Not), ("low", Outcome::Not)]);
+    let ids: Vec<_> = decisions
+        .iter()
+        .map(|one| (one.rule_id.as_str(), one.outcome))
+        .collect();
+    assert_eq!(
+        ids,
+        [
+            ("high", Outcome::Fired),
+            ("even", Outcome::Not),
+            ("low", Outcome::Not)
+        ]
+    );
     assert_eq!(decisions[2].blocked_by, None);
     assert_eq!(decisions[2].reason.as_deref(), Some("同组的规则“high”优先"));
     assert!(decisions[2].effects.is_empty());
@@ -50,28 +75,54 @@ fn the_highest_priority_of_a_group_wins_and_losers_say_why() {
 fn a_suppression_of_the_same_event_vetoes_invitations_and_leaves_grants() {
     let mut document = set(&[
         rule("ask", &json!({"priority": 100})),
-        rule("both", &json!({"then": [{"effect": "tag", "tag": "x"}, {"effect": "invite", "template": "t"}]})),
-        rule("stop", &json!({"then": [{"effect": "suppress_invitations", "for": "P90D", "appeal": true}]})),
+        rule(
+            "both",
+            &json!({"then": [{"effect": "tag", "tag": "x"}, {"effect": "invite", "template": "t"}]}),
+        ),
+        rule(
+            "stop",
+            &json!({"then": [{"effect": "suppress_invitations", "for": "P90D", "appeal": true}]}),
+        ),
     ]);
-    let expected = [("stop", Outcome::Fired), ("ask", Outcome::Held), ("both", Outcome::Fired)];
+    let expected = [
+        ("stop", Outcome::Fired),
+        ("ask", Outcome::Held),
+        ("both", Outcome::Fired),
+    ];
     assert_eq!(outcomes(&document, &Facts::new()), pairs(&expected));
     let decisions = decide(&document, "rating.submitted", &Facts::new());
     assert_eq!(decisions[1].blocked_by, Some(BlockedBy::Suppression));
-    let slots: Vec<_> = decisions[2].effects.iter().map(|effect| effect.slot).collect();
+    let slots: Vec<_> = decisions[2]
+        .effects
+        .iter()
+        .map(|effect| effect.slot)
+        .collect();
     assert_eq!(slots, [0]);
     document["rules"][2]["when"] = json!({"fact": "rating.score", "op": "lt", "value": 2});
-    assert_eq!(outcomes(&document, &facts(&[("rating.score", 500)]))[1], ("ask".to_owned(), Outcome::Fired));
+    assert_eq!(
+        outcomes(&document, &facts(&[("rating.score", 500)]))[1],
+        ("ask".to_owned(), Outcome::Fired)
+    );
 }
 
 #[test]
 fn open_complaints_and_minors_are_never_asked_whatever_the_rule_says() {
     let document = set(&[rule("ask", &json!({}))]);
-    assert_eq!(outcomes(&document, &facts(&[("customer.open_complaints", 1)])), pairs(&[("ask", Outcome::Held)]));
+    assert_eq!(
+        outcomes(&document, &facts(&[("customer.open_complaints", 1)])),
+        pairs(&[("ask", Outcome::Held)])
+    );
     let mut minor = Facts::new();
     minor.set("customer.is_minor", true);
-    assert_eq!(outcomes(&document, &minor), pairs(&[("ask", Outcome::Held)]));
+    assert_eq!(
+        outcomes(&document, &minor),
+        pairs(&[("ask", Outcome::Held)])
+    );
     minor.set("customer.is_minor", false);
-    assert_eq!(outcomes(&document, &minor), pairs(&[("ask", Outcome::Fired)]));
+    assert_eq!(
+        outcomes(&document, &minor),
+        pairs(&[("ask", Outcome::Fired)])
+    );
 }
 
 #[test]
@@ -79,7 +130,15 @@ fn the_period_is_counted_in_business_days() {
     let mut document = set(&[rule("ask", &json!({}))]);
     document["period"] = json!({"from": "2026-06-01", "to": "2026-06-01"});
     let set = compiled(&document);
-    let at = |time: &str| evaluate(&set, &event("rating.submitted"), &Facts::new(), time.parse().unwrap())[0].outcome;
+    let at = |time: &str| {
+        evaluate(
+            &set,
+            &event("rating.submitted"),
+            &Facts::new(),
+            time.parse().unwrap(),
+        )[0]
+        .outcome
+    };
     assert_eq!(at("2026-05-31T15:59:59Z"), Outcome::Not);
     assert_eq!(at("2026-05-31T16:00:00Z"), Outcome::Fired);
     assert_eq!(at("2026-06-01T15:59:59Z"), Outcome::Fired);
@@ -88,37 +147,70 @@ fn the_period_is_counted_in_business_days() {
 
 #[test]
 fn a_schedule_moves_effects_to_its_next_opening_and_loses_none() {
-    let set = compiled(&set(&[rule("ask", &json!({"schedule": {"hours": "09:00-20:30"}}))]));
+    let set = compiled(&set(&[rule(
+        "ask",
+        &json!({"schedule": {"hours": "09:00-20:30"}}),
+    )]));
     let due = |time: &str| {
-        evaluate(&set, &event("rating.submitted"), &Facts::new(), time.parse().unwrap())[0].effects[0].not_before
+        evaluate(
+            &set,
+            &event("rating.submitted"),
+            &Facts::new(),
+            time.parse().unwrap(),
+        )[0]
+        .effects[0]
+            .not_before
     };
     assert_eq!(due("2026-06-01T04:00:00Z"), noon());
-    assert_eq!(due("2026-06-01T14:00:00Z").to_rfc3339(), "2026-06-02T01:00:00+00:00");
-    assert_eq!(due("2026-05-31T20:00:00Z").to_rfc3339(), "2026-06-01T01:00:00+00:00");
-    assert_eq!(due("2026-06-01T12:30:00Z").to_rfc3339(), "2026-06-02T01:00:00+00:00");
+    assert_eq!(
+        due("2026-06-01T14:00:00Z").to_rfc3339(),
+        "2026-06-02T01:00:00+00:00"
+    );
+    assert_eq!(
+        due("2026-05-31T20:00:00Z").to_rfc3339(),
+        "2026-06-01T01:00:00+00:00"
+    );
+    assert_eq!(
+        due("2026-06-01T12:30:00Z").to_rfc3339(),
+        "2026-06-02T01:00:00+00:00"
+    );
 }
 
 #[test]
 fn the_audience_is_one_more_condition() {
-    let document = set(&[rule("ask", &json!({"audience": {"city": ["上海", "北京"]}}))]);
+    let document = set(&[rule(
+        "ask",
+        &json!({"audience": {"city": ["上海", "北京"]}}),
+    )]);
     let mut facts = Facts::new();
     assert_eq!(outcomes(&document, &facts)[0].1, Outcome::Unknown);
     facts.set("customer.city", "广州");
     let decision = decide(&document, "rating.submitted", &facts).remove(0);
-    assert_eq!((decision.outcome, decision.conditions[0].pointer.as_str()), (Outcome::Not, "/rules/0/audience/city"));
+    assert_eq!(
+        (decision.outcome, decision.conditions[0].pointer.as_str()),
+        (Outcome::Not, "/rules/0/audience/city")
+    );
     facts.set("customer.city", "上海");
     assert_eq!(outcomes(&document, &facts)[0].1, Outcome::Fired);
 }
 
 #[test]
 fn a_value_of_the_wrong_shape_counts_as_missing() {
-    let document = set(&[rule("ask", &json!({"when": {"fact": "rating.score", "op": "gte", "value": 1}}))]);
+    let document = set(&[rule(
+        "ask",
+        &json!({"when": {"fact": "rating.score", "op": "gte", "value": 1}}),
+    )]);
     let mut facts = Facts::new();
     facts.set("rating.score", "4.80");
     assert_eq!(outcomes(&document, &facts)[0].1, Outcome::Unknown);
 }
 
-const NAMES: [&str; 4] = ["rating.score", "rating.quality", "rating.attitude", "rating.value"];
+const NAMES: [&str; 4] = [
+    "rating.score",
+    "rating.quality",
+    "rating.attitude",
+    "rating.value",
+];
 
 fn leaf() -> impl Strategy<Value = Json> {
     let op = prop::sample::select(vec![
@@ -170,12 +262,25 @@ fn known() -> impl Strategy<Value = Facts> {
 /// Kleene's reading of the written tree, `not` included; only leaves are taken from the compiled set.
 fn oracle(condition: &Condition, results: &[ConditionResult]) -> Truth {
     match condition {
-        Condition::All(inner) => inner.iter().map(|one| oracle(one, results)).fold(Truth::True, Truth::and),
-        Condition::Any(inner) => inner.iter().map(|one| oracle(one, results)).fold(Truth::False, Truth::or),
+        Condition::All(inner) => inner
+            .iter()
+            .map(|one| oracle(one, results))
+            .fold(Truth::True, Truth::and),
+        Condition::Any(inner) => inner
+            .iter()
+            .map(|one| oracle(one, results))
+            .fold(Truth::False, Truth::or),
         Condition::Not(inner) => !oracle(inner, results),
         Condition::Test(test) => {
-            let found = results.iter().find(|one| one.pointer == test.pointer).unwrap();
-            if found.op == test.op { found.outcome } else { !found.outcome }
+            let found = results
+                .iter()
+                .find(|one| one.pointer == test.pointer)
+                .unwrap();
+            if found.op == test.op {
+                found.outcome
+            } else {
+                !found.outcome
+            }
         }
     }
 }

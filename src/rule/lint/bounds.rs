@@ -24,7 +24,10 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPac
             )),
         }
     }
-    if pack.subtree_alarm.is_none_or(|alarm| alarm.people > 30 || alarm.levels > 3) {
+    if pack
+        .subtree_alarm
+        .is_none_or(|alarm| alarm.people > 30 || alarm.levels > 3)
+    {
         findings.push(pack.finding(
             "REF-L14",
             "",
@@ -35,12 +38,17 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPac
     if !pack.self_invite_checks {
         findings.push(pack.finding("REF-L42", "", "没有开启自我邀请检查", "打开自我邀请检查"));
     }
-    let campaigns = set.inviter_thanks.is_some() || !set.generations.is_empty() || set.rules.iter().any(costs);
+    let campaigns =
+        set.inviter_thanks.is_some() || !set.generations.is_empty() || set.rules.iter().any(costs);
     if campaigns && set.to.is_none() {
         findings.push(pack.finding("REF-L15", "/period/to", "活动没有结束日", "写上 period.to"));
     }
     if campaigns && (set.organiser.is_none() || set.from.is_none()) {
-        let missing = if set.organiser.is_none() { "/organiser" } else { "/period/from" };
+        let missing = if set.organiser.is_none() {
+            "/organiser"
+        } else {
+            "/period/from"
+        };
         findings.push(pack.finding(
             "REF-L34",
             missing,
@@ -111,7 +119,10 @@ fn spends(set: &RuleSet, rule: &Rule) -> bool {
 /// Sending obeys the quiet hours anyway; a schedule that lies wholly or partly in them promises what will not happen.
 fn quiet(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
     let quiet = pack.quiet_hours;
-    if rule.schedule.is_some_and(|hours| hours.from < quiet.to || hours.to > quiet.from) {
+    if rule
+        .schedule
+        .is_some_and(|hours| hours.from < quiet.to || hours.to > quiet.from)
+    {
         findings.push(pack.finding(
             "REF-L31",
             &at(&at(&rule.pointer, "schedule"), "hours"),
@@ -131,7 +142,11 @@ fn frequency(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
         findings.push(pack.finding(
             "REF-L31",
             &at(&at(&rule.pointer, "caps"), "per_customer"),
-            format!("邀约太频繁:每人每 {} 天最多 {} 次", most.per.get().num_days(), most.times),
+            format!(
+                "邀约太频繁:每人每 {} 天最多 {} 次",
+                most.per.get().num_days(),
+                most.times
+            ),
             "降低次数或拉长时间",
         ));
     }

@@ -40,15 +40,21 @@ pub fn lint_words(pointer: &str, text: &str, pack: &PolicyPack) -> Vec<Finding> 
 }
 
 fn gives(rule: &Rule) -> bool {
-    rule.then.iter().any(|effect| matches!(effect.kind, EffectKind::Grant { .. }))
+    rule.then
+        .iter()
+        .any(|effect| matches!(effect.kind, EffectKind::Grant { .. }))
 }
 
 fn unlocks(rule: &Rule) -> bool {
-    rule.then.iter().any(|effect| matches!(effect.kind, EffectKind::Unlock { .. }))
+    rule.then
+        .iter()
+        .any(|effect| matches!(effect.kind, EffectKind::Unlock { .. }))
 }
 
 fn invites(rule: &Rule) -> bool {
-    rule.then.iter().any(|effect| matches!(effect.kind, EffectKind::Invite { .. }))
+    rule.then
+        .iter()
+        .any(|effect| matches!(effect.kind, EffectKind::Invite { .. }))
 }
 
 /// Where a rule reads facts of one nature, with the label of the fact.

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 const SHIPPED: &str = include_str!("../../../config/rulesets/policy.json");
 
-static PACK: LazyLock<PolicyPack> = LazyLock::new(|| PolicyPack::parse(SHIPPED).unwrap_or_default());
+static PACK: LazyLock<PolicyPack> =
+    LazyLock::new(|| PolicyPack::parse(SHIPPED).unwrap_or_default());
 
 /// What may be published here. Ids without a severity block: a pack that fails to say fails closed.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -104,7 +105,13 @@ impl PolicyPack {
     }
 
     /// A finding of this pack's severity with its clause.
-    pub(super) fn finding(&self, id: &str, pointer: &str, message: impl Into<String>, fix: &str) -> Finding {
+    pub(super) fn finding(
+        &self,
+        id: &str,
+        pointer: &str,
+        message: impl Into<String>,
+        fix: &str,
+    ) -> Finding {
         Finding {
             severity: self.severity(id),
             clause: self.clauses.get(id).cloned(),
@@ -121,8 +128,17 @@ mod tests {
     fn the_shipped_pack_is_whole() {
         let pack = PolicyPack::parse(SHIPPED).unwrap();
         assert_eq!(&pack, PolicyPack::shipped());
-        assert!(pack.severities.keys().all(|id| pack.clauses.contains_key(id)));
-        let named = pack.kinds.values().chain(pack.bases.values()).chain(pack.triggers.values()).chain(&pack.locked);
+        assert!(
+            pack.severities
+                .keys()
+                .all(|id| pack.clauses.contains_key(id))
+        );
+        let named = pack
+            .kinds
+            .values()
+            .chain(pack.bases.values())
+            .chain(pack.triggers.values())
+            .chain(&pack.locked);
         assert!(named.clone().count() > 20);
         for id in named {
             assert!(pack.severities.contains_key(id), "{id}");

@@ -1,7 +1,9 @@
 //! Who may receive what, and on what it may rest (REF-01 to REF-05, REF-09, REF-11).
 
 use super::{PolicyPack, gives, reads, unlocks};
-use crate::rule::document::{Beneficiary, Benefit, BenefitSpec, EffectKind, Recipient, Rule, RuleSet};
+use crate::rule::document::{
+    Beneficiary, Benefit, BenefitSpec, EffectKind, Recipient, Rule, RuleSet,
+};
 use crate::rule::fact::Nature;
 use crate::rule::finding::{Finding, at};
 
@@ -9,7 +11,11 @@ use crate::rule::finding::{Finding, at};
 pub(super) fn benefits(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPack) {
     for spec in set.benefits.values() {
         match spec {
-            BenefitSpec::Lawful { pointer, transferable: true, .. } => {
+            BenefitSpec::Lawful {
+                pointer,
+                transferable: true,
+                ..
+            } => {
                 findings.push(pack.finding(
                     "REF-L06",
                     pointer,
@@ -47,7 +53,10 @@ fn unlawful(id: &str, place: &str, kind: &str, pack: &PolicyPack) -> Finding {
         "REF-L18" => ("不能拿休假当奖品", "改成按自己服务质量发的奖金,走工资"),
         "REF-L19" => ("分享活动的结果不能靠运气", "改成固定的权益"),
         "REF-L41" => ("保险只能由持牌机构销售", "改成持牌机构的链接"),
-        _ => ("奖励不能是现金、红包、可提现或可转让的余额", "改成仅限本人使用的券或服务权益"),
+        _ => (
+            "奖励不能是现金、红包、可提现或可转让的余额",
+            "改成仅限本人使用的券或服务权益",
+        ),
     };
     pack.finding(id, place, format!("“{kind}”:{message}"), fix)
 }
@@ -57,7 +66,11 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pac
     for effect in &rule.then {
         if let EffectKind::Grant { to, hop, basis, .. } = &effect.kind {
             if matches!(to, Recipient::Other(_)) || hop.is_some_and(|hop| hop != 1) {
-                let field = if matches!(to, Recipient::Other(_)) { "to" } else { "hop" };
+                let field = if matches!(to, Recipient::Other(_)) {
+                    "to"
+                } else {
+                    "hop"
+                };
                 findings.push(pack.finding(
                     "REF-L01",
                     &at(&effect.pointer, field),
@@ -95,17 +108,40 @@ const DEPENDENCIES: [(Nature, &str, &str, &str); 6] = [
         "等于交入门费换资格",
         "预存只能用来决定何时邀约:把条件移到 invite 规则,奖励改为好友订单完成后发",
     ),
-    (Nature::Purchase, "REF-L05", "要求先消费才有资格", "任何账号都可以参加"),
-    (Nature::Headcount, "REF-L02", "等于按邀请人数付酬", "改为好友订单完成后的固定权益,并设上限"),
-    (Nature::Team, "REF-L03", "等于按团队业绩付酬", "改成固定的券"),
+    (
+        Nature::Purchase,
+        "REF-L05",
+        "要求先消费才有资格",
+        "任何账号都可以参加",
+    ),
+    (
+        Nature::Headcount,
+        "REF-L02",
+        "等于按邀请人数付酬",
+        "改为好友订单完成后的固定权益,并设上限",
+    ),
+    (
+        Nature::Team,
+        "REF-L03",
+        "等于按团队业绩付酬",
+        "改成固定的券",
+    ),
     (Nature::Ranking, "REF-L17", "不能给客户排名发奖", "删掉排名"),
-    (Nature::Rating, "REF-L20", "等于用好处换好评", "评分只能用来决定何时邀约;答谢对任何评分都一样,或者不给"),
+    (
+        Nature::Rating,
+        "REF-L20",
+        "等于用好处换好评",
+        "评分只能用来决定何时邀约;答谢对任何评分都一样,或者不给",
+    ),
 ];
 
 /// A perk after several friends' completed orders must be given once, or be capped.
 fn headcount_without_limit(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
     let unlimited = rule.caps.per_customer.is_empty()
-        && rule.then.iter().any(|effect| matches!(effect.kind, EffectKind::Grant { once: false, .. }));
+        && rule
+            .then
+            .iter()
+            .any(|effect| matches!(effect.kind, EffectKind::Grant { once: false, .. }));
     if unlimited && let Some((place, label)) = reads(rule, Nature::Qualified).first() {
         findings.push(pack.finding(
             "REF-L02",
@@ -120,11 +156,13 @@ fn headcount_without_limit(findings: &mut Vec<Finding>, rule: &Rule, pack: &Poli
 fn price_by_profile(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pack: &PolicyPack) {
     let priced = rule.then.iter().any(|effect| match &effect.kind {
         EffectKind::Grant { benefit, to, .. } => {
-            matches!(to, Recipient::Known(Beneficiary::Invitee | Beneficiary::Inviter))
-                && matches!(
-                    set.benefits.get(benefit).and_then(BenefitSpec::lawful),
-                    Some(Benefit::PriceOff { .. } | Benefit::Coupon { .. })
-                )
+            matches!(
+                to,
+                Recipient::Known(Beneficiary::Invitee | Beneficiary::Inviter)
+            ) && matches!(
+                set.benefits.get(benefit).and_then(BenefitSpec::lawful),
+                Some(Benefit::PriceOff { .. } | Benefit::Coupon { .. })
+            )
         }
         _ => false,
     });

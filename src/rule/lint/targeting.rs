@@ -15,7 +15,10 @@ pub(super) fn check(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack)
         minors(findings, rule, pack);
     }
     for effect in &rule.then {
-        if matches!(effect.kind, EffectKind::SuppressInvitations { appeal: false, .. }) {
+        if matches!(
+            effect.kind,
+            EffectKind::SuppressInvitations { appeal: false, .. }
+        ) {
             findings.push(pack.finding(
                 "REF-L32",
                 &effect.pointer,
@@ -28,12 +31,21 @@ pub(super) fn check(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack)
 
 fn sensitive(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
     let mut found = |place: &str, what: &str| {
-        findings.push(pack.finding("REF-L24", place, format!("按敏感信息圈人:{what}"), "删掉这个属性"));
+        findings.push(pack.finding(
+            "REF-L24",
+            place,
+            format!("按敏感信息圈人:{what}"),
+            "删掉这个属性",
+        ));
     };
     for (place, label) in reads(rule, Nature::Sensitive) {
         found(place, &label);
     }
-    let is_sensitive = |text: &str| pack.sensitive_words.iter().any(|word| text.contains(word.as_str()));
+    let is_sensitive = |text: &str| {
+        pack.sensitive_words
+            .iter()
+            .any(|word| text.contains(word.as_str()))
+    };
     if let Some(when) = &rule.when {
         when.each(&mut |test| {
             if let Some(word) = words(test).into_iter().find(|word| is_sensitive(word)) {
@@ -59,13 +71,19 @@ fn sensitive(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
 fn words(test: &Comparison) -> Vec<&str> {
     match &test.operand {
         Some(Operand::Literal(Json::String(word))) => vec![word],
-        Some(Operand::Literal(Json::Array(items))) => items.iter().filter_map(Json::as_str).collect(),
+        Some(Operand::Literal(Json::Array(items))) => {
+            items.iter().filter_map(Json::as_str).collect()
+        }
         _ => Vec::new(),
     }
 }
 
 fn sources(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
-    for segment in rule.audience.iter().filter(|segment| segment.key == "source") {
+    for segment in rule
+        .audience
+        .iter()
+        .filter(|segment| segment.key == "source")
+    {
         if segment.words.iter().any(|word| pack.sources.contains(word)) {
             findings.push(pack.finding(
                 "REF-L40",
@@ -105,19 +123,35 @@ fn no_open_complaint(condition: &Condition) -> bool {
     let op = if negated { test.op.negated() } else { test.op };
     test.fact.history.is_none()
         && test.fact.name == "customer.open_complaints"
-        && matches!((op, literal), (Op::Eq | Op::Lte, Some(0)) | (Op::Lt, Some(1)))
+        && matches!(
+            (op, literal),
+            (Op::Eq | Op::Lte, Some(0)) | (Op::Lt, Some(1))
+        )
 }
 
 fn minors(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
     let Some(when) = &rule.when else { return };
     for condition in conjuncts(when) {
-        let Condition::Test(test) = condition else { continue };
+        let Condition::Test(test) = condition else {
+            continue;
+        };
         let aims = matches!(
             (&test.op, &test.operand),
-            (Op::Eq, Some(Operand::Literal(Json::Bool(true)))) | (Op::Ne, Some(Operand::Literal(Json::Bool(false))))
+            (Op::Eq, Some(Operand::Literal(Json::Bool(true))))
+                | (Op::Ne, Some(Operand::Literal(Json::Bool(false))))
         );
-        if aims && test.fact.meaning().is_ok_and(|meaning| meaning.nature == Nature::Minor) {
-            findings.push(pack.finding("REF-L25", &test.pointer, "向未成年人自动营销", "排除未成年人"));
+        if aims
+            && test
+                .fact
+                .meaning()
+                .is_ok_and(|meaning| meaning.nature == Nature::Minor)
+        {
+            findings.push(pack.finding(
+                "REF-L25",
+                &test.pointer,
+                "向未成年人自动营销",
+                "排除未成年人",
+            ));
         }
     }
 }

@@ -28,12 +28,27 @@ pub(super) fn check(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack)
 
 fn unlawful(findings: &mut Vec<Finding>, rule: &Rule, place: &str, name: &str, pack: &PolicyPack) {
     let family = name.split(['.', '_']).next().unwrap_or(name);
-    let Some(id) = pack.triggers.get(name).or_else(|| pack.triggers.get(family)) else { return };
+    let Some(id) = pack
+        .triggers
+        .get(name)
+        .or_else(|| pack.triggers.get(family))
+    else {
+        return;
+    };
     findings.push(match id.as_str() {
         "REF-L08" => share(place, &format!("触发事件“{name}”是转发行为"), pack),
-        "REF-L09" => visit(place, &format!("触发事件“{name}”只是点击、访问或注册"), pack),
+        "REF-L09" => visit(
+            place,
+            &format!("触发事件“{name}”只是点击、访问或注册"),
+            pack,
+        ),
         "REF-L10" => pack.finding(id, place, "不能因为发朋友圈给奖励", "删掉这条规则"),
-        _ => pack.finding(id, place, format!("不能用“{name}”这类生物识别或传感器事件触发"), "删掉这个触发事件"),
+        _ => pack.finding(
+            id,
+            place,
+            format!("不能用“{name}”这类生物识别或传感器事件触发"),
+            "删掉这个触发事件",
+        ),
     });
     if unlocks(rule) && matches!(id.as_str(), "REF-L08" | "REF-L10") {
         findings.push(locked(&rule.pointer, pack));
@@ -41,15 +56,28 @@ fn unlawful(findings: &mut Vec<Finding>, rule: &Rule, place: &str, name: &str, p
 }
 
 /// A friend who merely registered has not ordered; a prepayment is not an order completed.
-fn early(findings: &mut Vec<Finding>, rule: &Rule, place: &str, kind: EventKind, pack: &PolicyPack) {
+fn early(
+    findings: &mut Vec<Finding>,
+    rule: &Rule,
+    place: &str,
+    kind: EventKind,
+    pack: &PolicyPack,
+) {
     let to_inviter = rule.then.iter().any(|effect| {
         matches!(
             &effect.kind,
-            EffectKind::Grant { to: Recipient::Known(Beneficiary::Inviter) | Recipient::Other(_), .. }
+            EffectKind::Grant {
+                to: Recipient::Known(Beneficiary::Inviter) | Recipient::Other(_),
+                ..
+            }
         )
     });
     if kind == EventKind::ReferralRedeemed && to_inviter {
-        findings.push(visit(place, "好友刚用了邀请码就奖励邀请人,等于按注册付酬", pack));
+        findings.push(visit(
+            place,
+            "好友刚用了邀请码就奖励邀请人,等于按注册付酬",
+            pack,
+        ));
     }
     if kind == EventKind::PaymentSucceeded && gives(rule) {
         findings.push(pack.finding(
@@ -71,9 +99,19 @@ fn share(place: &str, what: &str, pack: &PolicyPack) -> Finding {
 }
 
 fn visit(place: &str, what: &str, pack: &PolicyPack) -> Finding {
-    pack.finding("REF-L09", place, what, "改用好友订单付款、完成并过了退款期(referral.qualified)")
+    pack.finding(
+        "REF-L09",
+        place,
+        what,
+        "改用好友订单付款、完成并过了退款期(referral.qualified)",
+    )
 }
 
 fn locked(place: &str, pack: &PolicyPack) -> Finding {
-    pack.finding("REF-L11", place, "不能把功能、价格或内容锁在转发后面", "对所有人开放")
+    pack.finding(
+        "REF-L11",
+        place,
+        "不能把功能、价格或内容锁在转发后面",
+        "对所有人开放",
+    )
 }

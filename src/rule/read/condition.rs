@@ -15,16 +15,34 @@ pub(super) fn read(faults: &mut Faults, pointer: &str, json: &Json) -> Option<Co
     let mut tests = 0;
     let tree = node(faults, pointer, json, 1, &mut tests);
     if tests > MAX_CONDITIONS {
-        faults.add_as("RULE-SIZE", pointer, format!("一条规则最多 {MAX_CONDITIONS} 个条件,这里超过了"), "拆成几条规则");
+        faults.add_as(
+            "RULE-SIZE",
+            pointer,
+            format!("一条规则最多 {MAX_CONDITIONS} 个条件,这里超过了"),
+            "拆成几条规则",
+        );
     }
     tree.filter(|_| faults.0.len() == before)
 }
 
-fn node(faults: &mut Faults, pointer: &str, json: &Json, depth: usize, tests: &mut usize) -> Option<Condition> {
+fn node(
+    faults: &mut Faults,
+    pointer: &str,
+    json: &Json,
+    depth: usize,
+    tests: &mut usize,
+) -> Option<Condition> {
     let mut fields = Fields::open(faults, pointer, json)?;
-    let is_group = ["all", "any", "not"].into_iter().any(|word| json.get(word).is_some());
+    let is_group = ["all", "any", "not"]
+        .into_iter()
+        .any(|word| json.get(word).is_some());
     if is_group && depth > MAX_NESTING {
-        faults.add_as("RULE-SIZE", pointer, format!("条件最多嵌套 {MAX_NESTING} 层"), "把条件摊平");
+        faults.add_as(
+            "RULE-SIZE",
+            pointer,
+            format!("条件最多嵌套 {MAX_NESTING} 层"),
+            "把条件摊平",
+        );
         return None;
     }
     let groups: [(&'static str, Group); 2] = [("all", Condition::All), ("any", Condition::Any)];
@@ -47,11 +65,21 @@ fn node(faults: &mut Faults, pointer: &str, json: &Json, depth: usize, tests: &m
     comparison(faults, fields).map(Condition::Test)
 }
 
-fn group(faults: &mut Faults, pointer: &str, json: &Json, depth: usize, tests: &mut usize) -> Option<Vec<Condition>> {
+fn group(
+    faults: &mut Faults,
+    pointer: &str,
+    json: &Json,
+    depth: usize,
+    tests: &mut usize,
+) -> Option<Vec<Condition>> {
     match json.as_array() {
         // An empty `all` would invite everybody.
         Some(items) if items.is_empty() => {
-            faults.add(pointer, "条件组是空的:空的 all 会对所有人生效", "写上条件,或删掉整个 when");
+            faults.add(
+                pointer,
+                "条件组是空的:空的 all 会对所有人生效",
+                "写上条件,或删掉整个 when",
+            );
             None
         }
         Some(items) => {
@@ -73,12 +101,21 @@ fn group(faults: &mut Faults, pointer: &str, json: &Json, depth: usize, tests: &
 
 fn comparison(faults: &mut Faults, mut fields: Fields<'_>) -> Option<Comparison> {
     let pointer = fields.pointer.clone();
-    let fact = fields.need_text(faults, "fact", 120).and_then(|text| reference(faults, &fields.at("fact"), &text));
+    let fact = fields
+        .need_text(faults, "fact", 120)
+        .and_then(|text| reference(faults, &fields.at("fact"), &text));
     let op = fields.need_text(faults, "op", 20).and_then(|text| {
-        let found = Op::WORDS.into_iter().find(|(word, _)| *word == text).map(|(_, op)| op);
+        let found = Op::WORDS
+            .into_iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, op)| op);
         if found.is_none() {
             let words: Vec<_> = Op::WORDS.iter().map(|(word, _)| *word).collect();
-            faults.add(&fields.at("op"), format!("不认识的比较“{text}”"), format!("可用:{}", words.join("、")));
+            faults.add(
+                &fields.at("op"),
+                format!("不认识的比较“{text}”"),
+                format!("可用:{}", words.join("、")),
+            );
         }
         found
     });
@@ -98,7 +135,12 @@ fn comparison(faults: &mut Faults, mut fields: Fields<'_>) -> Option<Comparison>
         }
         (_, Some(json)) => Some(operand(faults, &place, json)?),
     };
-    Some(Comparison { pointer, fact: fact?, op, operand })
+    Some(Comparison {
+        pointer,
+        fact: fact?,
+        op,
+        operand,
+    })
 }
 
 fn operand(faults: &mut Faults, pointer: &str, json: &Json) -> Option<Operand> {
@@ -113,7 +155,11 @@ fn operand(faults: &mut Faults, pointer: &str, json: &Json) -> Option<Operand> {
         (Some(text), None) => reference(faults, &at(pointer, "fact"), &text).map(Operand::Fact),
         (None, Some(name)) => Some(Operand::Parameter(name)),
         (_, _) => {
-            faults.add(pointer, "须恰好写一个 fact 或 parameter", "写成 {\"fact\": …} 或 {\"parameter\": …}");
+            faults.add(
+                pointer,
+                "须恰好写一个 fact 或 parameter",
+                "写成 {\"fact\": …} 或 {\"parameter\": …}",
+            );
             None
         }
     }

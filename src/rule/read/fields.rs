@@ -12,11 +12,22 @@ const MAX_FAULTS: usize = 100;
 pub(super) struct Faults(pub(super) Vec<Finding>);
 
 impl Faults {
-    pub(super) fn add(&mut self, pointer: &str, message: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn add(
+        &mut self,
+        pointer: &str,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         self.add_as("RULE-FIELD", pointer, message, fix);
     }
 
-    pub(super) fn add_as(&mut self, id: &str, pointer: &str, message: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn add_as(
+        &mut self,
+        id: &str,
+        pointer: &str,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         if self.0.len() < MAX_FAULTS {
             self.0.push(Finding::block(id, pointer, message, fix));
         }
@@ -38,7 +49,11 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(super) fn open(faults: &mut Faults, pointer: &str, json: &'a Json) -> Option<Self> {
         if let Json::Object(map) = json {
-            return Some(Self { pointer: pointer.to_owned(), map, known: Vec::new() });
+            return Some(Self {
+                pointer: pointer.to_owned(),
+                map,
+                known: Vec::new(),
+            });
         }
         faults.add(pointer, "这里须是一个 {…} 对象", "照文档样例写成对象");
         None
@@ -58,25 +73,45 @@ impl<'a> Fields<'a> {
     pub(super) fn need(&mut self, faults: &mut Faults, key: &'static str) -> Option<&'a Json> {
         let found = self.get(key);
         if found.is_none() {
-            faults.add(&self.pointer, format!("缺少“{key}”"), format!("补上“{key}”"));
+            faults.add(
+                &self.pointer,
+                format!("缺少“{key}”"),
+                format!("补上“{key}”"),
+            );
         }
         found
     }
 
     /// An optional text of 1 to `longest` characters.
-    pub(super) fn text(&mut self, faults: &mut Faults, key: &'static str, longest: usize) -> Option<String> {
+    pub(super) fn text(
+        &mut self,
+        faults: &mut Faults,
+        key: &'static str,
+        longest: usize,
+    ) -> Option<String> {
         let json = self.get(key)?;
         match json.as_str() {
-            Some(text) if !text.trim().is_empty() && text.chars().count() <= longest => Some(text.to_owned()),
+            Some(text) if !text.trim().is_empty() && text.chars().count() <= longest => {
+                Some(text.to_owned())
+            }
             _ => {
-                faults.add(&self.at(key), format!("“{key}”须是 1 到 {longest} 个字的文字"), "改成这样的文字");
+                faults.add(
+                    &self.at(key),
+                    format!("“{key}”须是 1 到 {longest} 个字的文字"),
+                    "改成这样的文字",
+                );
                 None
             }
         }
     }
 
     /// A text that must be there.
-    pub(super) fn need_text(&mut self, faults: &mut Faults, key: &'static str, longest: usize) -> Option<String> {
+    pub(super) fn need_text(
+        &mut self,
+        faults: &mut Faults,
+        key: &'static str,
+        longest: usize,
+    ) -> Option<String> {
         self.need(faults, key)?;
         self.text(faults, key, longest)
     }
@@ -93,16 +128,32 @@ impl<'a> Fields<'a> {
         if is_slug(&text) {
             return Some(text);
         }
-        faults.add(&self.at(key), format!("“{text}”须由小写字母、数字、- 和 _ 组成"), "换一个这样的名字");
+        faults.add(
+            &self.at(key),
+            format!("“{text}”须由小写字母、数字、- 和 _ 组成"),
+            "换一个这样的名字",
+        );
         None
     }
 
     /// An optional whole number between two bounds.
-    pub(super) fn int(&mut self, faults: &mut Faults, key: &'static str, least: i64, most: i64) -> Option<i64> {
+    pub(super) fn int(
+        &mut self,
+        faults: &mut Faults,
+        key: &'static str,
+        least: i64,
+        most: i64,
+    ) -> Option<i64> {
         let json = self.get(key)?;
-        let found = json.as_i64().filter(|number| (least..=most).contains(number));
+        let found = json
+            .as_i64()
+            .filter(|number| (least..=most).contains(number));
         if found.is_none() {
-            faults.add(&self.at(key), format!("“{key}”须是 {least} 到 {most} 的整数"), "改成这个范围内的整数");
+            faults.add(
+                &self.at(key),
+                format!("“{key}”须是 {least} 到 {most} 的整数"),
+                "改成这个范围内的整数",
+            );
         }
         found
     }
@@ -113,7 +164,11 @@ impl<'a> Fields<'a> {
             None => false,
             Some(Json::Bool(value)) => *value,
             Some(_) => {
-                faults.add(&self.at(key), format!("“{key}”须是 true 或 false"), "改成 true 或 false");
+                faults.add(
+                    &self.at(key),
+                    format!("“{key}”须是 true 或 false"),
+                    "改成 true 或 false",
+                );
                 false
             }
         }
@@ -132,12 +187,21 @@ impl<'a> Fields<'a> {
     }
 
     /// An optional list; `least` entries or more.
-    pub(super) fn list(&mut self, faults: &mut Faults, key: &'static str, least: usize) -> Option<&'a [Json]> {
+    pub(super) fn list(
+        &mut self,
+        faults: &mut Faults,
+        key: &'static str,
+        least: usize,
+    ) -> Option<&'a [Json]> {
         let json = self.get(key)?;
         match json.as_array() {
             Some(items) if items.len() >= least => Some(items),
             Some(_) => {
-                faults.add(&self.at(key), format!("“{key}”不能是空的"), "至少写一项,或整个删掉");
+                faults.add(
+                    &self.at(key),
+                    format!("“{key}”不能是空的"),
+                    "至少写一项,或整个删掉",
+                );
                 None
             }
             None => {
@@ -164,6 +228,8 @@ impl<'a> Fields<'a> {
 
 /// Whether a text is 1 to 64 small letters, digits, `-` or `_`.
 pub(super) fn is_slug(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    let fits = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+    };
     (1..=64).contains(&text.len()) && text.bytes().all(fits)
 }

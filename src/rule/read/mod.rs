@@ -27,7 +27,11 @@ impl RuleSet {
             Err(error) => Err(vec![Finding::block(
                 "RULE-JSON",
                 "",
-                format!("第 {} 行第 {} 列不是合法的 JSON({error})", error.line(), error.column()),
+                format!(
+                    "第 {} 行第 {} 列不是合法的 JSON({error})",
+                    error.line(),
+                    error.column()
+                ),
                 "检查逗号、引号、括号和重复的字段",
             )]),
         }
@@ -45,7 +49,12 @@ impl RuleSet {
 }
 
 fn too_large() -> Finding {
-    Finding::block("RULE-SIZE", "", "文档超过 4 MiB", "删减规则或拆成两个规则集")
+    Finding::block(
+        "RULE-SIZE",
+        "",
+        "文档超过 4 MiB",
+        "删减规则或拆成两个规则集",
+    )
 }
 
 struct Size(usize);
@@ -53,7 +62,11 @@ struct Size(usize);
 impl Write for Size {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0 = self.0.saturating_add(bytes.len());
-        if self.0 > MAX_BYTES { Err(std::io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes.len()) }
+        if self.0 > MAX_BYTES {
+            Err(std::io::ErrorKind::FileTooLarge.into())
+        } else {
+            Ok(bytes.len())
+        }
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -76,30 +89,67 @@ fn document(faults: &mut Faults, json: &Json) -> Option<RuleSet> {
     fields.int(faults, "schema", 1, 1);
     let name = fields.need_text(faults, "name", 100);
     let organiser = fields.text(faults, "organiser", 100);
-    let (from, to) = fields.get("period").map_or((None, None), |json| period(faults, json));
-    let parameters = map_of(faults, &mut fields, "parameters", |faults, pointer, json| {
-        if json.is_object() || json.is_null() {
-            faults.add(pointer, "参数须是一个值或一列值", "写成数字、文字、true/false 或它们的列表");
-            return None;
-        }
-        Some(json.clone())
-    });
+    let (from, to) = fields
+        .get("period")
+        .map_or((None, None), |json| period(faults, json));
+    let parameters = map_of(
+        faults,
+        &mut fields,
+        "parameters",
+        |faults, pointer, json| {
+            if json.is_object() || json.is_null() {
+                faults.add(
+                    pointer,
+                    "参数须是一个值或一列值",
+                    "写成数字、文字、true/false 或它们的列表",
+                );
+                return None;
+            }
+            Some(json.clone())
+        },
+    );
     let rules = rules(faults, &mut fields);
-    let benefits: BTreeMap<String, BenefitSpec> = map_of(faults, &mut fields, "benefits", effect::benefit);
-    let generations = fields.get("generations").map(|json| generations(faults, json)).unwrap_or_default();
+    let benefits: BTreeMap<String, BenefitSpec> =
+        map_of(faults, &mut fields, "benefits", effect::benefit);
+    let generations = fields
+        .get("generations")
+        .map(|json| generations(faults, json))
+        .unwrap_or_default();
     let inviter_thanks = fields.text(faults, "inviter_thanks", 64);
-    let caps = fields.get("caps").and_then(|json| programme_caps(faults, json)).unwrap_or_default();
+    let caps = fields
+        .get("caps")
+        .and_then(|json| programme_caps(faults, json))
+        .unwrap_or_default();
     fields.finish(faults);
-    Some(RuleSet { name: name?, organiser, from, to, parameters, rules, benefits, generations, inviter_thanks, caps })
+    Some(RuleSet {
+        name: name?,
+        organiser,
+        from,
+        to,
+        parameters,
+        rules,
+        benefits,
+        generations,
+        inviter_thanks,
+        caps,
+    })
 }
 
 fn period(faults: &mut Faults, json: &Json) -> (Option<NaiveDate>, Option<NaiveDate>) {
-    let Some(mut fields) = Fields::open(faults, "/period", json) else { return (None, None) };
+    let Some(mut fields) = Fields::open(faults, "/period", json) else {
+        return (None, None);
+    };
     let mut date = |faults: &mut Faults, key: &'static str| {
         let text = fields.text(faults, key, 10)?;
-        let found = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
+        let found = NaiveDate::parse_from_str(&text, "%Y-%m-%d")
+            .ok()
+            .filter(|_| text.len() == 10);
         if found.is_none() {
-            faults.add(&at("/period", key), format!("“{text}”不是日期"), "写成 2026-03-01");
+            faults.add(
+                &at("/period", key),
+                format!("“{text}”不是日期"),
+                "写成 2026-03-01",
+            );
         }
         found
     };
@@ -117,7 +167,12 @@ fn rules(faults: &mut Faults, fields: &mut Fields<'_>) -> Vec<Rule> {
     fields.need(faults, "rules");
     let items = fields.list(faults, "rules", 0).unwrap_or_default();
     if items.len() > MAX_RULES {
-        faults.add_as("RULE-SIZE", "/rules", format!("最多 {MAX_RULES} 条规则,这里有 {} 条", items.len()), "删减规则");
+        faults.add_as(
+            "RULE-SIZE",
+            "/rules",
+            format!("最多 {MAX_RULES} 条规则,这里有 {} 条", items.len()),
+            "删减规则",
+        );
         return Vec::new();
     }
     let mut found: Vec<Rule> = Vec::new();
@@ -129,7 +184,11 @@ fn rules(faults: &mut Faults, fields: &mut Fields<'_>) -> Vec<Rule> {
         let pointer = at("/rules", index);
         if let Some(rule) = rule::read(faults, &pointer, item) {
             if !ids.insert(rule.id.clone()) {
-                faults.add(&at(&pointer, "id"), format!("规则编号“{}”重复", rule.id), "每条规则用不同的编号");
+                faults.add(
+                    &at(&pointer, "id"),
+                    format!("规则编号“{}”重复", rule.id),
+                    "每条规则用不同的编号",
+                );
             }
             found.push(rule);
         }
@@ -144,20 +203,35 @@ fn map_of<T>(
     one: impl Fn(&mut Faults, &str, &Json) -> Option<T>,
 ) -> BTreeMap<String, T> {
     let pointer = fields.at(key);
-    let Some(json) = fields.get(key) else { return BTreeMap::new() };
+    let Some(json) = fields.get(key) else {
+        return BTreeMap::new();
+    };
     let Json::Object(map) = json else {
-        faults.add(&pointer, format!("“{key}”须是 {{…}} 对象"), "照文档样例写成对象");
+        faults.add(
+            &pointer,
+            format!("“{key}”须是 {{…}} 对象"),
+            "照文档样例写成对象",
+        );
         return BTreeMap::new();
     };
     if map.len() > 1_000 {
-        faults.add_as("RULE-SIZE", &pointer, format!("“{key}”最多 1000 项"), "删减");
+        faults.add_as(
+            "RULE-SIZE",
+            &pointer,
+            format!("“{key}”最多 1000 项"),
+            "删减",
+        );
         return BTreeMap::new();
     }
     let mut found = BTreeMap::new();
     for (name, value) in map {
         let place = at(&pointer, name);
         if !is_slug(name) {
-            faults.add(&place, "名字须由小写字母、数字、- 和 _ 组成", "换一个这样的名字");
+            faults.add(
+                &place,
+                "名字须由小写字母、数字、- 和 _ 组成",
+                "换一个这样的名字",
+            );
         }
         if let Some(value) = one(faults, &place, value) {
             found.insert(name.clone(), value);
@@ -169,7 +243,11 @@ fn map_of<T>(
 /// Keys are kept as written ("4", "3+"): what is beyond the third generation is the lint's to name (REF-L12).
 fn generations(faults: &mut Faults, json: &Json) -> BTreeMap<String, String> {
     let Json::Object(map) = json else {
-        faults.add("/generations", "generations 须是 {…} 对象", "如 {\"1\": \"welcome_1\"}");
+        faults.add(
+            "/generations",
+            "generations 须是 {…} 对象",
+            "如 {\"1\": \"welcome_1\"}",
+        );
         return BTreeMap::new();
     };
     let mut found = BTreeMap::new();
@@ -178,7 +256,11 @@ fn generations(faults: &mut Faults, json: &Json) -> BTreeMap<String, String> {
             Some(benefit) if (1..=64).contains(&benefit.len()) && key.len() <= 20 => {
                 found.insert(key.clone(), benefit.to_owned());
             }
-            _ => faults.add(&at("/generations", key), "须是权益的名字", "写 benefits 里的一个名字"),
+            _ => faults.add(
+                &at("/generations", key),
+                "须是权益的名字",
+                "写 benefits 里的一个名字",
+            ),
         }
     }
     found
@@ -189,5 +271,8 @@ fn programme_caps(faults: &mut Faults, json: &Json) -> Option<ProgrammeCaps> {
     let per_inviter = rule::entries_if_any(faults, &mut fields, "per_inviter");
     let budget_fen = fields.int(faults, "budget_fen", 0, i64::MAX);
     fields.finish(faults);
-    Some(ProgrammeCaps { per_inviter, budget_fen })
+    Some(ProgrammeCaps {
+        per_inviter,
+        budget_fen,
+    })
 }

@@ -35,7 +35,9 @@ impl<'de> Visitor<'de> for Reader {
 
     // Only carried, never calculated with: conditions read its decimal text.
     fn visit_f64<E: Error>(self, value: f64) -> Result<Json, E> {
-        Number::from_f64(value).map(Json::Number).ok_or_else(|| E::custom("数字超出范围"))
+        Number::from_f64(value)
+            .map(Json::Number)
+            .ok_or_else(|| E::custom("数字超出范围"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {

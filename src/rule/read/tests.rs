@@ -25,7 +25,10 @@ fn nested(depth: usize) -> Json {
 #[test]
 fn the_shipped_document_reads_the_same_as_text_and_as_json() {
     let json = serde_json::from_str(DEFAULT_RULESET).unwrap();
-    assert_eq!(RuleSet::parse(DEFAULT_RULESET).unwrap(), RuleSet::from_json(&json).unwrap());
+    assert_eq!(
+        RuleSet::parse(DEFAULT_RULESET).unwrap(),
+        RuleSet::from_json(&json).unwrap()
+    );
 }
 
 #[test]
@@ -43,8 +46,14 @@ fn unknown_fields_are_refused_with_their_place() {
     document["rules"][0]["wen"] = json!({});
     document["surprise"] = json!(1);
     document["rules"][0]["then"][0]["extra"] = json!(1);
-    let pointers: Vec<_> = faults(&document).into_iter().map(|found| found.pointer).collect();
-    assert_eq!(pointers, ["/rules/0/then/0/extra", "/rules/0/wen", "/surprise"]);
+    let pointers: Vec<_> = faults(&document)
+        .into_iter()
+        .map(|found| found.pointer)
+        .collect();
+    assert_eq!(
+        pointers,
+        ["/rules/0/then/0/extra", "/rules/0/wen", "/surprise"]
+    );
     let both = json!({"all": [leaf()], "any": [leaf()]});
     assert_eq!(faults(&with_when(&both))[0].pointer, "/rules/0/when/any");
 }
@@ -62,7 +71,10 @@ fn sixty_four_conditions_are_read_and_sixty_five_refused() {
     let wide = |width: usize| json!({"all": vec![leaf(); width]});
     assert!(RuleSet::from_json(&with_when(&wide(64))).is_ok());
     let found = faults(&with_when(&wide(65)));
-    assert_eq!((found[0].id.as_str(), found[0].pointer.as_str()), ("RULE-SIZE", "/rules/0/when"));
+    assert_eq!(
+        (found[0].id.as_str(), found[0].pointer.as_str()),
+        ("RULE-SIZE", "/rules/0/when")
+    );
 }
 
 #[test]
@@ -73,7 +85,10 @@ fn ten_thousand_rules_are_read_and_one_more_refused() {
             .collect();
         json!({"schema": 1, "name": "试", "rules": rules})
     };
-    assert_eq!(RuleSet::from_json(&rules(10_000)).unwrap().rules.len(), 10_000);
+    assert_eq!(
+        RuleSet::from_json(&rules(10_000)).unwrap().rules.len(),
+        10_000
+    );
     assert_eq!(faults(&rules(10_001))[0].pointer, "/rules");
 }
 
@@ -81,7 +96,10 @@ fn ten_thousand_rules_are_read_and_one_more_refused() {
 fn more_than_four_mebibytes_are_refused() {
     let huge = format!("{{\"name\": \"{}\"}}", "长".repeat(MAX_BYTES / 3 + 1));
     assert_eq!(RuleSet::parse(&huge).unwrap_err()[0].id, "RULE-SIZE");
-    assert_eq!(RuleSet::from_json(&json!({"name": "x".repeat(MAX_BYTES)})).unwrap_err()[0].id, "RULE-SIZE");
+    assert_eq!(
+        RuleSet::from_json(&json!({"name": "x".repeat(MAX_BYTES)})).unwrap_err()[0].id,
+        "RULE-SIZE"
+    );
 }
 
 #[test]
@@ -99,7 +117,10 @@ fn unlawful_forms_are_kept_for_the_lint() {
     document["rules"][0]["on"] = json!(["referral.clicked"]);
     let set = RuleSet::from_json(&document).unwrap();
     assert!(matches!(&set.benefits["money"], BenefitSpec::Unlawful { kind, .. } if kind == "cash"));
-    assert_eq!(set.rules[0].on, [Trigger::Other("referral.clicked".to_owned())]);
+    assert_eq!(
+        set.rules[0].on,
+        [Trigger::Other("referral.clicked".to_owned())]
+    );
 }
 
 #[test]
@@ -109,11 +130,17 @@ fn plain_mistakes_are_each_named() {
             "/period/to",
             json!({"schema": 1, "name": "试", "rules": [], "period": {"from": "2026-02-01", "to": "2026-01-01"}}),
         ),
-        ("/period/from", json!({"schema": 1, "name": "试", "rules": [], "period": {"from": "2026-02-30"}})),
+        (
+            "/period/from",
+            json!({"schema": 1, "name": "试", "rules": [], "period": {"from": "2026-02-30"}}),
+        ),
         ("/schema", json!({"schema": 2, "name": "试", "rules": []})),
         ("", json!({"schema": 1, "rules": []})),
         ("", json!([])),
-        ("/generations/1", json!({"schema": 1, "name": "试", "rules": [], "generations": {"1": 5}})),
+        (
+            "/generations/1",
+            json!({"schema": 1, "name": "试", "rules": [], "generations": {"1": 5}}),
+        ),
         (
             "/benefits/a/fen",
             json!({"schema": 1, "name": "试", "rules": [], "benefits": {"a": {"kind": "coupon", "fen": -1}}}),
@@ -143,12 +170,25 @@ fn rule_mistakes_are_each_named() {
         let mut document = with_when(&leaf());
         document["rules"][0][key] = value;
         let found = faults(&document);
-        assert_eq!((found.len(), found[0].pointer.as_str()), (1, format!("/rules/0/{key}").as_str()));
+        assert_eq!(
+            (found.len(), found[0].pointer.as_str()),
+            (1, format!("/rules/0/{key}").as_str())
+        );
     }
     let mut hours = with_when(&leaf());
-    for text in ["20:00-09:00", "9:00-10:00", "09:00-25:00", "09:60-10:00", "09:00"] {
+    for text in [
+        "20:00-09:00",
+        "9:00-10:00",
+        "09:00-25:00",
+        "09:60-10:00",
+        "09:00",
+    ] {
         hours["rules"][0]["schedule"] = json!({"hours": text});
-        assert_eq!(faults(&hours)[0].pointer, "/rules/0/schedule/hours", "{text}");
+        assert_eq!(
+            faults(&hours)[0].pointer,
+            "/rules/0/schedule/hours",
+            "{text}"
+        );
     }
 }
 

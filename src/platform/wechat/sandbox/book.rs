@@ -11,7 +11,11 @@ pub(super) enum Entry {
     /// A prepay id was given; the first for a number opens the order.
     Prepaid { prepay_id: String, order: Terms },
     /// The person paid.
-    Paid { out_trade_no: String, transaction_id: String, at: DateTime<Utc> },
+    Paid {
+        out_trade_no: String,
+        transaction_id: String,
+        at: DateTime<Utc>,
+    },
     /// The merchant closed the order.
     Closed { out_trade_no: String },
     /// Money went back.
@@ -109,10 +113,21 @@ impl Book {
         match entry {
             Entry::Prepaid { prepay_id, order } => {
                 self.prepays.insert(prepay_id, order.out_trade_no.clone());
-                let fresh = |terms| Order { terms, payment: None, closed: false, refunded: 0 };
-                self.orders.entry(order.out_trade_no.clone()).or_insert_with(|| fresh(order));
+                let fresh = |terms| Order {
+                    terms,
+                    payment: None,
+                    closed: false,
+                    refunded: 0,
+                };
+                self.orders
+                    .entry(order.out_trade_no.clone())
+                    .or_insert_with(|| fresh(order));
             }
-            Entry::Paid { out_trade_no, transaction_id, at } => {
+            Entry::Paid {
+                out_trade_no,
+                transaction_id,
+                at,
+            } => {
                 if let Some(order) = self.orders.get_mut(&out_trade_no) {
                     order.payment = Some(Payment { transaction_id, at });
                 }
@@ -144,11 +159,16 @@ impl Book {
 
     /// The order a prepay id was given for.
     pub(super) fn order_of(&self, prepay_id: &str) -> Option<&Order> {
-        self.prepays.get(prepay_id).and_then(|number| self.orders.get(number))
+        self.prepays
+            .get(prepay_id)
+            .and_then(|number| self.orders.get(number))
     }
 
     /// How many messages of this template the person still wants.
     pub(super) fn ticks(&self, openid: &str, template: &str) -> u32 {
-        self.grants.get(&(openid.to_owned(), template.to_owned())).copied().unwrap_or_default()
+        self.grants
+            .get(&(openid.to_owned(), template.to_owned()))
+            .copied()
+            .unwrap_or_default()
     }
 }

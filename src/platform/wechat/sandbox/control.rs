@@ -62,9 +62,21 @@ pub struct Delivered {
 /// Mounts the controls; the app gives `web::Data<Sandbox>`.
 pub fn routes(cfg: &mut web::ServiceConfig) {
     let mark = || DefaultHeaders::new().add(MARK);
-    cfg.service(web::resource("/sandbox/pay").wrap(mark()).route(web::post().to(pay)))
-        .service(web::resource("/sandbox/cashier").wrap(mark()).route(web::get().to(cashier)))
-        .service(web::resource("/sandbox/inbox").wrap(mark()).route(web::get().to(inbox)));
+    cfg.service(
+        web::resource("/sandbox/pay")
+            .wrap(mark())
+            .route(web::post().to(pay)),
+    )
+    .service(
+        web::resource("/sandbox/cashier")
+            .wrap(mark())
+            .route(web::get().to(cashier)),
+    )
+    .service(
+        web::resource("/sandbox/inbox")
+            .wrap(mark())
+            .route(web::get().to(inbox)),
+    );
 }
 
 async fn pay(body: web::Bytes, sandbox: web::Data<Sandbox>) -> Result<web::Json<PayOut>> {
@@ -76,14 +88,31 @@ fn parse(body: &[u8]) -> Result<PayIn> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let input: PayIn = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = format!("/{}", error.path().to_string().replace('.', "/"));
-        AppError::field(if pointer == "//" { String::new() } else { pointer }, "json", error.inner().to_string())
+        AppError::field(
+            if pointer == "//" {
+                String::new()
+            } else {
+                pointer
+            },
+            "json",
+            error.inner().to_string(),
+        )
     })?;
-    json.end().map_err(|error| AppError::field("", "json", error.to_string()))?;
+    json.end()
+        .map_err(|error| AppError::field("", "json", error.to_string()))?;
     if !(1..=MOST_COPIES).contains(&input.times.unwrap_or(1)) {
-        return Err(AppError::field("/times", "range", "times 应在 1 到 50 之间"));
+        return Err(AppError::field(
+            "/times",
+            "range",
+            "times 应在 1 到 50 之间",
+        ));
     }
     if input.amount_fen.is_some_and(|fen| fen < 1) {
-        return Err(AppError::field("/amount_fen", "range", "amount_fen 至少为 1"));
+        return Err(AppError::field(
+            "/amount_fen",
+            "range",
+            "amount_fen 至少为 1",
+        ));
     }
     Ok(input)
 }
@@ -96,16 +125,29 @@ impl Sandbox {
     /// `not_found` for an unknown prepay id, `invalid_state` for a closed order.
     pub async fn play(&self, input: PayIn) -> Result<PayOut> {
         let payment = Payment {
-            transaction_id: format!("4200{}", digits(24).map_err(|_| AppError::internal("no randomness"))?),
+            transaction_id: format!(
+                "4200{}",
+                digits(24).map_err(|_| AppError::internal("no randomness"))?
+            ),
             at: self.inner.env.now(),
         };
-        let PayIn { prepay_id, outcome, times, amount_fen, trouble } = input;
+        let PayIn {
+            prepay_id,
+            outcome,
+            times,
+            amount_fen,
+            trouble,
+        } = input;
         let settle = move |book: &super::book::Book| {
-            let order = book.order_of(&prepay_id).ok_or_else(AppError::not_found)?.clone();
+            let order = book
+                .order_of(&prepay_id)
+                .ok_or_else(AppError::not_found)?
+                .clone();
             if order.closed {
                 return Err(AppError::invalid_state("订单已关闭,不能再支付"));
             }
-            if outcome != Outcome::Success || amount_fen.is_some_and(|fen| fen != order.terms.total) {
+            if outcome != Outcome::Success || amount_fen.is_some_and(|fen| fen != order.terms.total)
+            {
                 return Ok(((order, payment), None));
             }
             let paid = order.payment.clone().unwrap_or(payment);
@@ -118,18 +160,33 @@ impl Sandbox {
         };
         let (order, payment) = self.change(settle).await?;
         if outcome != Outcome::Success {
-            return Ok(PayOut { delivered: Vec::new() });
+            return Ok(PayOut {
+                delivered: Vec::new(),
+            });
         }
         let total = amount_fen.unwrap_or(order.terms.total);
         let body = self.payment_notice(&order, &payment, total, trouble)?;
-        let copies = (0..times.unwrap_or(1)).map(|_| self.deliver(&order.terms.notify_url, body.clone(), trouble));
-        let delivered = try_join_all(copies).await?.into_iter().map(|status| Delivered { status }).collect();
+        let copies = (0..times.unwrap_or(1))
+            .map(|_| self.deliver(&order.terms.notify_url, body.clone(), trouble));
+        let delivered = try_join_all(copies)
+            .await?
+            .into_iter()
+            .map(|status| Delivered { status })
+            .collect();
         Ok(PayOut { delivered })
     }
 
     /// The order behind a prepay id.
     async fn order_behind(&self, prepay_id: String) -> Result<Order> {
-        self.change(move |book| Ok((book.order_of(&prepay_id).ok_or_else(AppError::not_found)?.clone(), None))).await
+        self.change(move |book| {
+            Ok((
+                book.order_of(&prepay_id)
+                    .ok_or_else(AppError::not_found)?
+                    .clone(),
+                None,
+            ))
+        })
+        .await
     }
 }
 
@@ -144,13 +201,25 @@ struct CashierIn {
 }
 
 /// The cashier by hand. With `timeStamp`, `nonceStr` and `paySign` it checks the merchant's signature as WeChat does.
-async fn cashier(query: web::Query<CashierIn>, sandbox: web::Data<Sandbox>) -> Result<HttpResponse> {
+async fn cashier(
+    query: web::Query<CashierIn>,
+    sandbox: web::Data<Sandbox>,
+) -> Result<HttpResponse> {
     let query = query.into_inner();
     if let Some(signature) = &query.pay_sign {
         let (timestamp, nonce) = (query.time_stamp.as_deref(), query.nonce_str.as_deref());
         let package = format!("prepay_id={}", query.prepay_id);
-        let message = pay_message(super::APPID, timestamp.unwrap_or_default(), nonce.unwrap_or_default(), &package);
-        if !VerifyingKey::verifies(&sandbox.inner.secrets.merchant_public, message.as_bytes(), signature) {
+        let message = pay_message(
+            super::APPID,
+            timestamp.unwrap_or_default(),
+            nonce.unwrap_or_default(),
+            &package,
+        );
+        if !VerifyingKey::verifies(
+            &sandbox.inner.secrets.merchant_public,
+            message.as_bytes(),
+            signature,
+        ) {
             return Err(AppError::new(Code::SignatureInvalid, "paySign 验证失败"));
         }
     }
@@ -160,7 +229,11 @@ async fn cashier(query: web::Query<CashierIn>, sandbox: web::Data<Sandbox>) -> R
 
 async fn inbox(req: HttpRequest, sandbox: web::Data<Sandbox>) -> Result<HttpResponse> {
     let messages = sandbox.messages().await?;
-    let accept = req.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = req
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if accept.contains("text/html") {
         page::inbox(&messages)
     } else {

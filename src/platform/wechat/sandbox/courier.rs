@@ -16,8 +16,12 @@ use uuid::Uuid;
 /// WeChat waits 5 s; a busy development machine gets a little more.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Waits before a refund notification is tried again; WeChat's own ladder lasts a day (spec 2.4).
-const LADDER: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(10), Duration::from_secs(30)];
+const LADDER: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+];
 /// Ten minutes: twice what a receiver may accept.
 const STALE_SECONDS: i64 = -600;
 
@@ -50,7 +54,10 @@ pub(super) fn http() -> Result<Client> {
             .no_proxy()
     };
     // Without root certificates only plain addresses can be reached, which is what a development machine has.
-    builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(AppError::internal)
+    builder()
+        .build()
+        .or_else(|_| builder().tls_certs_only([]).build())
+        .map_err(AppError::internal)
 }
 
 /// One delivery, ready to be sent.
@@ -69,7 +76,8 @@ impl Sandbox {
         trouble: Option<Trouble>,
     ) -> Result<Vec<u8>> {
         let plain = transaction(order, Some(payment), "SUCCESS", total);
-        let resource = self.resource("transaction", &plain, trouble == Some(Trouble::Ciphertext))?;
+        let resource =
+            self.resource("transaction", &plain, trouble == Some(Trouble::Ciphertext))?;
         Ok(self.envelope("TRANSACTION.SUCCESS", "支付成功", &resource))
     }
 
@@ -86,13 +94,21 @@ impl Sandbox {
     }
 
     fn parcel(&self, mut body: Vec<u8>, trouble: Option<Trouble>) -> Result<Parcel> {
-        let skew = if trouble == Some(Trouble::Stale) { STALE_SECONDS } else { 0 };
+        let skew = if trouble == Some(Trouble::Stale) {
+            STALE_SECONDS
+        } else {
+            0
+        };
         let mut headers = self.signature(&body, skew)?;
         for (name, value) in &mut headers {
             match (trouble, *name) {
                 (Some(Trouble::BadSignature), "Wechatpay-Signature") => *value = flipped(value),
-                (Some(Trouble::Probe), "Wechatpay-Signature") => *value = format!("WECHATPAY/SIGNTEST/{value}"),
-                (Some(Trouble::UnknownSerial), "Wechatpay-Serial") => *value = "PUB_KEY_ID_SANDBOX_NOBODY".into(),
+                (Some(Trouble::Probe), "Wechatpay-Signature") => {
+                    *value = format!("WECHATPAY/SIGNTEST/{value}")
+                }
+                (Some(Trouble::UnknownSerial), "Wechatpay-Serial") => {
+                    *value = "PUB_KEY_ID_SANDBOX_NOBODY".into()
+                }
                 _ => {}
             }
         }
@@ -106,9 +122,18 @@ impl Sandbox {
     }
 
     /// Signs and sends one copy; the receiver's status, or 0 when there was no answer.
-    pub(super) async fn deliver(&self, notify_url: &str, body: Vec<u8>, trouble: Option<Trouble>) -> Result<u16> {
+    pub(super) async fn deliver(
+        &self,
+        notify_url: &str,
+        body: Vec<u8>,
+        trouble: Option<Trouble>,
+    ) -> Result<u16> {
         let parcel = self.parcel(body, trouble)?;
-        let mut request = self.inner.courier.post(notify_url).header("Content-Type", "application/json");
+        let mut request = self
+            .inner
+            .courier
+            .post(notify_url)
+            .header("Content-Type", "application/json");
         for (name, value) in parcel.headers {
             request = request.header(name, value);
         }
@@ -125,7 +150,9 @@ impl Sandbox {
     pub(super) fn announce(&self, refund: Refunded) {
         let sandbox = self.clone();
         self.spawn(async move {
-            let Some(notify_url) = refund.notify_url.clone() else { return };
+            let Some(notify_url) = refund.notify_url.clone() else {
+                return;
+            };
             for wait in LADDER.map(Some).into_iter().chain([None]) {
                 let taken = match sandbox.refund_notice(&refund) {
                     Ok(body) => sandbox.deliver(&notify_url, body, None).await,
@@ -157,12 +184,21 @@ impl Sandbox {
                 "payer_total": refund.total, "payer_refund": refund.refund,
             },
         });
-        Ok(self.envelope("REFUND.SUCCESS", "退款成功", &self.resource("refund", &plain, false)?))
+        Ok(self.envelope(
+            "REFUND.SUCCESS",
+            "退款成功",
+            &self.resource("refund", &plain, false)?,
+        ))
     }
 }
 
 /// The transaction object of queries and notifications (spec 2.4, 2.5).
-pub(super) fn transaction(order: &Order, payment: Option<&Payment>, state: &str, total: i64) -> Value {
+pub(super) fn transaction(
+    order: &Order,
+    payment: Option<&Payment>,
+    state: &str,
+    total: i64,
+) -> Value {
     let mut object = json!({
         "appid": APPID,
         "mchid": MCHID,
@@ -178,7 +214,10 @@ pub(super) fn transaction(order: &Order, payment: Option<&Payment>, state: &str,
         "amount": { "total": total, "currency": "CNY" },
     });
     if let (Some(payment), Some(fields)) = (payment, object.as_object_mut()) {
-        fields.insert("transaction_id".into(), payment.transaction_id.clone().into());
+        fields.insert(
+            "transaction_id".into(),
+            payment.transaction_id.clone().into(),
+        );
         fields.insert("trade_type".into(), "JSAPI".into());
         fields.insert("bank_type".into(), "OTHERS".into());
         fields.insert("success_time".into(), beijing(payment.at).into());

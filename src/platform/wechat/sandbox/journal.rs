@@ -25,8 +25,17 @@ struct Kept {
 impl Journal {
     /// Opens or makes the file and replays it.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
-        let mut kept = Kept { file: file.map_err(AppError::internal)?, read: 0, book: Book::default() };
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path);
+        let mut kept = Kept {
+            file: file.map_err(AppError::internal)?,
+            read: 0,
+            book: Book::default(),
+        };
         kept.locked(|_| Ok::<_, AppError>(()))?;
         Ok(Self(Mutex::new(kept)))
     }
@@ -48,7 +57,10 @@ impl Journal {
 }
 
 impl Kept {
-    fn locked<T, E: From<AppError>>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+    fn locked<T, E: From<AppError>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.file.lock().map_err(AppError::internal)?;
         let done = self.catch_up().map_err(E::from).and_then(|()| work(self));
         self.file.unlock().map_err(AppError::internal)?;
@@ -57,15 +69,22 @@ impl Kept {
 
     fn catch_up(&mut self) -> Result<()> {
         let mut text = Vec::new();
-        self.file.seek(SeekFrom::Start(self.read)).map_err(AppError::internal)?;
-        self.file.read_to_end(&mut text).map_err(AppError::internal)?;
+        self.file
+            .seek(SeekFrom::Start(self.read))
+            .map_err(AppError::internal)?;
+        self.file
+            .read_to_end(&mut text)
+            .map_err(AppError::internal)?;
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             let Some(whole) = line.strip_suffix(b"\n") else {
                 self.file.set_len(self.read).map_err(AppError::internal)?;
                 break;
             };
-            self.book.apply(serde_json::from_slice(whole).map_err(|error| broken(self.read, &error))?);
-            self.read = self.read.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+            self.book
+                .apply(serde_json::from_slice(whole).map_err(|error| broken(self.read, &error))?);
+            self.read = self
+                .read
+                .saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
         }
         Ok(())
     }
@@ -74,12 +93,16 @@ impl Kept {
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
         self.file.write_all(&line).map_err(AppError::internal)?;
-        self.read = self.read.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+        self.read = self
+            .read
+            .saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
         self.book.apply(entry);
         Ok(())
     }
 }
 
 fn broken(at: u64, error: &serde_json::Error) -> AppError {
-    AppError::internal(io::Error::other(format!("the sandbox journal is broken at byte {at}: {error}")))
+    AppError::internal(io::Error::other(format!(
+        "the sandbox journal is broken at byte {at}: {error}"
+    )))
 }

@@ -13,12 +13,22 @@ pub(in crate::platform::wechat) fn fits(key: &str, value: &str) -> bool {
         "thing" => count <= 20,
         "number" => count <= 32 && is_decimal(value),
         "letter" => count <= 32 && value.chars().all(|c| c.is_ascii_alphabetic()),
-        "symbol" => count <= 5 && value.chars().all(|c| !c.is_alphanumeric() && !c.is_whitespace()),
+        "symbol" => {
+            count <= 5
+                && value
+                    .chars()
+                    .all(|c| !c.is_alphanumeric() && !c.is_whitespace())
+        }
         "character_string" => count <= 32 && value.chars().all(|c| c.is_ascii_graphic()),
         "time" => value.split('~').count() <= 2 && value.split('~').all(is_time),
         "date" => value.split('~').count() <= 2 && value.split('~').all(is_date),
         "amount" => is_amount(value),
-        "phone_number" => count <= 17 && value.chars().all(|c| c.is_ascii_digit() || "+-".contains(c)),
+        "phone_number" => {
+            count <= 17
+                && value
+                    .chars()
+                    .all(|c| c.is_ascii_digit() || "+-".contains(c))
+        }
         "car_number" => count <= 8,
         "name" => is_name(value),
         "phrase" => count <= 5 && value.chars().all(is_han),
@@ -29,7 +39,9 @@ pub(in crate::platform::wechat) fn fits(key: &str, value: &str) -> bool {
 /// 1 to 32 visible characters of WeChat's list; no `%`, no blank, no Han.
 pub(in crate::platform::wechat) fn is_scene(scene: &str) -> bool {
     (1..=32).contains(&scene.len())
-        && scene.chars().all(|c| c.is_ascii_alphanumeric() || "!#$&'()*+,/:;=?@-._~".contains(c))
+        && scene
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "!#$&'()*+,/:;=?@-._~".contains(c))
 }
 
 /// No leading slash, no query.
@@ -50,7 +62,9 @@ fn is_decimal(text: &str) -> bool {
 fn is_amount(text: &str) -> bool {
     let bare = text.strip_suffix('元').unwrap_or(text);
     let bare = bare.strip_prefix(['¥', '¥', '$', '€', '£']).unwrap_or(bare);
-    is_decimal(bare) && !bare.starts_with('-') && bare.bytes().filter(u8::is_ascii_digit).count() <= 10
+    is_decimal(bare)
+        && !bare.starts_with('-')
+        && bare.bytes().filter(u8::is_ascii_digit).count() <= 10
 }
 
 fn is_name(text: &str) -> bool {
@@ -60,21 +74,30 @@ fn is_name(text: &str) -> bool {
 }
 
 fn is_clock(text: &str) -> bool {
-    NaiveTime::parse_from_str(text, "%H:%M").is_ok() || NaiveTime::parse_from_str(text, "%H:%M:%S").is_ok()
+    NaiveTime::parse_from_str(text, "%H:%M").is_ok()
+        || NaiveTime::parse_from_str(text, "%H:%M:%S").is_ok()
 }
 
 fn is_day(text: &str) -> bool {
-    ["%Y年%m月%d日", "%Y-%m-%d", "%Y/%m/%d"].iter().any(|format| NaiveDate::parse_from_str(text, format).is_ok())
+    ["%Y年%m月%d日", "%Y-%m-%d", "%Y/%m/%d"]
+        .iter()
+        .any(|format| NaiveDate::parse_from_str(text, format).is_ok())
 }
 
 /// A time of day, or a day and a time.
 fn is_time(text: &str) -> bool {
     let text = text.trim();
-    is_clock(text) || text.split_once(' ').is_some_and(|(day, clock)| is_day(day) && is_clock(clock))
+    is_clock(text)
+        || text
+            .split_once(' ')
+            .is_some_and(|(day, clock)| is_day(day) && is_clock(clock))
 }
 
 /// A day, with or without a time.
 fn is_date(text: &str) -> bool {
     let text = text.trim();
-    is_day(text) || text.split_once(' ').is_some_and(|(day, clock)| is_day(day) && is_clock(clock))
+    is_day(text)
+        || text
+            .split_once(' ')
+            .is_some_and(|(day, clock)| is_day(day) && is_clock(clock))
 }

@@ -54,7 +54,13 @@ fn magic(code: &str) -> Option<Refusal> {
         ("bad-", (40_029, "invalid code")),
         ("used-", (40_163, "code been used")),
         ("blocked-", (40_226, "code blocked")),
-        ("limited-", (45_011, "api minute-quota reach limit, please retry next minute")),
+        (
+            "limited-",
+            (
+                45_011,
+                "api minute-quota reach limit, please retry next minute",
+            ),
+        ),
         ("busy-", (-1, "system error")),
     ]
     .into_iter()
@@ -86,8 +92,11 @@ fn logged_in(query: &LoginIn, sandbox: &Sandbox) -> Result<Value, Refusal> {
     if let Some(refusal) = magic(&query.js_code) {
         return Err(refusal);
     }
-    let name =
-        query.js_code.strip_prefix("sandbox-").filter(|name| !name.is_empty()).ok_or((40_029, "invalid code"))?;
+    let name = query
+        .js_code
+        .strip_prefix("sandbox-")
+        .filter(|name| !name.is_empty())
+        .ok_or((40_029, "invalid code"))?;
     let mut key = [0_u8; 16];
     rand::fill(&mut key).map_err(|_| (-1, "system error"))?;
     // Like WeChat's, a success has no errcode (spec 1).
@@ -96,9 +105,24 @@ fn logged_in(query: &LoginIn, sandbox: &Sandbox) -> Result<Value, Refusal> {
 
 /// The same 28 characters for the same name, in every sandbox.
 fn openid_of(name: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, format!("linjian sandbox person {name}").as_bytes());
-    let letter = |byte: &u8| BASE62.get(usize::from(*byte) % BASE62.len()).copied().map_or('0', char::from);
-    format!("o{}", hash.as_ref().iter().take(27).map(letter).collect::<String>())
+    let hash = digest::digest(
+        &digest::SHA256,
+        format!("linjian sandbox person {name}").as_bytes(),
+    );
+    let letter = |byte: &u8| {
+        BASE62
+            .get(usize::from(*byte) % BASE62.len())
+            .copied()
+            .map_or('0', char::from)
+    };
+    format!(
+        "o{}",
+        hash.as_ref()
+            .iter()
+            .take(27)
+            .map(letter)
+            .collect::<String>()
+    )
 }
 
 #[derive(Deserialize)]
@@ -123,8 +147,14 @@ fn give_token(body: &[u8], sandbox: &Sandbox) -> Result<Value, Refusal> {
         return Err((40_125, "invalid appsecret"));
     }
     let now = sandbox.inner.env.now();
-    let mut held = sandbox.inner.token.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = held.take().filter(|token| now < token.until && !input.force_refresh);
+    let mut held = sandbox
+        .inner
+        .token
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let kept = held
+        .take()
+        .filter(|token| now < token.until && !input.force_refresh);
     let token = match kept {
         Some(token) => token,
         None => Token {
@@ -132,7 +162,8 @@ fn give_token(body: &[u8], sandbox: &Sandbox) -> Result<Value, Refusal> {
             until: now + Duration::seconds(TOKEN_SECONDS),
         },
     };
-    let answer = json!({ "access_token": token.value, "expires_in": (token.until - now).num_seconds() });
+    let answer =
+        json!({ "access_token": token.value, "expires_in": (token.until - now).num_seconds() });
     *held = Some(token);
     Ok(answer)
 }
@@ -144,12 +175,24 @@ pub(super) struct TokenQuery {
 
 impl TokenQuery {
     pub(super) fn check(&self, sandbox: &Sandbox) -> Result<(), Refusal> {
-        let sent =
-            self.access_token.as_deref().filter(|sent| !sent.is_empty()).ok_or((41_001, "access_token missing"))?;
-        let held = sandbox.inner.token.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = self
+            .access_token
+            .as_deref()
+            .filter(|sent| !sent.is_empty())
+            .ok_or((41_001, "access_token missing"))?;
+        let held = sandbox
+            .inner
+            .token
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match held.as_ref().filter(|token| token.value == sent) {
-            None => Err((40_001, "invalid credential, access_token is invalid or not latest")),
-            Some(token) if sandbox.inner.env.now() >= token.until => Err((42_001, "access_token expired")),
+            None => Err((
+                40_001,
+                "invalid credential, access_token is invalid or not latest",
+            )),
+            Some(token) if sandbox.inner.env.now() >= token.until => {
+                Err((42_001, "access_token expired"))
+            }
             Some(_) => Ok(()),
         }
     }
@@ -164,7 +207,11 @@ struct PhoneIn {
     code: String,
 }
 
-async fn phone(query: web::Query<TokenQuery>, body: web::Bytes, sandbox: web::Data<Sandbox>) -> HttpResponse {
+async fn phone(
+    query: web::Query<TokenQuery>,
+    body: web::Bytes,
+    sandbox: web::Data<Sandbox>,
+) -> HttpResponse {
     std::future::ready(answered(phone_of(&query, &body, &sandbox))).await
 }
 
@@ -174,7 +221,10 @@ fn phone_of(query: &TokenQuery, body: &[u8], sandbox: &Sandbox) -> Result<Value,
     if let Some(refusal) = magic(&code) {
         return Err(refusal);
     }
-    let number = code.strip_prefix("phone-").filter(|number| number.len() == 11).and_then(normalise_phone);
+    let number = code
+        .strip_prefix("phone-")
+        .filter(|number| number.len() == 11)
+        .and_then(normalise_phone);
     let number = number.ok_or((40_029, "invalid code"))?;
     Ok(json!({ "errcode": 0, "errmsg": "ok", "phone_info": {
         "phoneNumber": number, "purePhoneNumber": number, "countryCode": 86,
@@ -195,12 +245,21 @@ struct ValueIn {
     value: String,
 }
 
-async fn send(query: web::Query<TokenQuery>, body: web::Bytes, sandbox: web::Data<Sandbox>) -> HttpResponse {
+async fn send(
+    query: web::Query<TokenQuery>,
+    body: web::Bytes,
+    sandbox: web::Data<Sandbox>,
+) -> HttpResponse {
     let outcome = async {
         query.check(&sandbox)?;
         let input: SendIn = read(&body)?;
-        let (msgid, at) = (digits(19).map_err(|_| (-1, "system error"))?, sandbox.inner.env.now());
-        let sent = sandbox.change(move |book| Ok::<_, AppError>(post(book, input, &msgid, at))).await;
+        let (msgid, at) = (
+            digits(19).map_err(|_| (-1, "system error"))?,
+            sandbox.inner.env.now(),
+        );
+        let sent = sandbox
+            .change(move |book| Ok::<_, AppError>(post(book, input, &msgid, at)))
+            .await;
         sent.map_err(|error| system(&error))?
     };
     answered(outcome.await)
@@ -211,17 +270,31 @@ type Posted = (Result<Value, Refusal>, Option<Entry>);
 /// A message goes out only on a tick, and only when each value keeps its limit.
 fn post(book: &Book, input: SendIn, msgid: &str, at: DateTime<Utc>) -> Posted {
     let refused = |refusal| (Err(refusal), None);
-    let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    let word = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    };
     if !word(&input.touser) {
         return refused((40_003, "invalid openid"));
     }
     if !word(&input.template_id) {
         return refused((40_037, "invalid template_id"));
     }
-    if input.page.as_deref().is_some_and(|page| page.starts_with('/')) {
+    if input
+        .page
+        .as_deref()
+        .is_some_and(|page| page.starts_with('/'))
+    {
         return refused((41_030, "invalid page"));
     }
-    if input.data.is_empty() || !input.data.iter().all(|(key, field)| limit::fits(key, &field.value)) {
+    if input.data.is_empty()
+        || !input
+            .data
+            .iter()
+            .all(|(key, field)| limit::fits(key, &field.value))
+    {
         return refused((47_003, "argument invalid"));
     }
     if book.ticks(&input.touser, &input.template_id) == 0 {
@@ -233,7 +306,14 @@ fn post(book: &Book, input: SendIn, msgid: &str, at: DateTime<Utc>) -> Posted {
         openid: input.touser,
         template_id: input.template_id,
         page: input.page,
-        data: input.data.into_iter().map(|(key, field)| (key, field.value)).collect(),
+        data: input
+            .data
+            .into_iter()
+            .map(|(key, field)| (key, field.value))
+            .collect(),
     };
-    (Ok(json!({ "errcode": 0, "errmsg": "ok", "msgid": msgid })), Some(Entry::Sent { message }))
+    (
+        Ok(json!({ "errcode": 0, "errmsg": "ok", "msgid": msgid })),
+        Some(Entry::Sent { message }),
+    )
 }

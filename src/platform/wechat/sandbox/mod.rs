@@ -74,8 +74,12 @@ impl Sandbox {
     /// `internal` when the directory cannot be used, the journal is broken or no port is free.
     pub async fn start(settings: SandboxSettings) -> Result<Self> {
         let dir = settings.data_dir.join("sandbox");
-        let opened =
-            web::block(move || Ok::<_, AppError>((Secrets::open(&dir)?, Journal::open(&dir.join("journal.jsonl"))?)));
+        let opened = web::block(move || {
+            Ok::<_, AppError>((
+                Secrets::open(&dir)?,
+                Journal::open(&dir.join("journal.jsonl"))?,
+            ))
+        });
         let (secrets, journal) = opened.await.map_err(AppError::internal)??;
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(AppError::internal)?;
         let sandbox = Self {
@@ -104,7 +108,11 @@ impl Sandbox {
         .listen(listener)
         .map_err(AppError::internal)?
         .run();
-        *sandbox.inner.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server.handle());
+        *sandbox
+            .inner
+            .server
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(server.handle());
         sandbox.spawn(async move {
             if let Err(error) = server.await {
                 tracing::error!(error = %error, "the WeChat sandbox stopped");
@@ -126,7 +134,10 @@ impl Sandbox {
             merchant_serial: secrets.merchant_serial.clone(),
             merchant_key_pem: secrets.merchant_key_pem.clone(),
             apiv3_key: secrets.apiv3_key.clone(),
-            platform_keys: vec![(secrets.platform_key_id.clone(), secrets.platform_public_pem.clone())],
+            platform_keys: vec![(
+                secrets.platform_key_id.clone(),
+                secrets.platform_public_pem.clone(),
+            )],
             notify_base_url: notify_base_url.trim_end_matches('/').to_owned(),
         }
     }
@@ -136,7 +147,10 @@ impl Sandbox {
     /// # Errors
     /// `internal` when the journal cannot be written.
     pub async fn grant(&self, openid: &str, template: &str) -> Result<()> {
-        let entry = book::Entry::Granted { openid: openid.into(), template: template.into() };
+        let entry = book::Entry::Granted {
+            openid: openid.into(),
+            template: template.into(),
+        };
         self.change(move |_| Ok(((), Some(entry)))).await
     }
 
@@ -150,11 +164,22 @@ impl Sandbox {
 
     /// Stops the server and what is still being delivered.
     pub async fn shutdown(&self) {
-        let server = self.inner.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let server = self
+            .inner
+            .server
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(server) = server {
             server.stop(true).await;
         }
-        let mut tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut tasks = std::mem::take(
+            &mut *self
+                .inner
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         tasks.shutdown().await;
     }
 
@@ -171,7 +196,11 @@ impl Sandbox {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = self
+            .inner
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }

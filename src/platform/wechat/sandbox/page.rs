@@ -33,16 +33,25 @@ pub(super) fn cashier(order: &Order, prepay_id: &str) -> Result<HttpResponse> {
 pub(super) fn inbox(messages: &[SandboxMessage]) -> Result<HttpResponse> {
     let mut rows = String::new();
     for message in messages.iter().rev() {
-        let values = message.data.iter().fold(String::new(), |mut all, (key, value)| {
-            // Writing to a String cannot fail.
-            let _never_fails = write!(all, "<div><b>{}</b> {}</div>", escape(key), escape(value));
-            all
-        });
-        let at = message.at.with_timezone(&shanghai()).format("%Y-%m-%d %H:%M:%S");
+        let values = message
+            .data
+            .iter()
+            .fold(String::new(), |mut all, (key, value)| {
+                // Writing to a String cannot fail.
+                let _never_fails =
+                    write!(all, "<div><b>{}</b> {}</div>", escape(key), escape(value));
+                all
+            });
+        let at = message
+            .at
+            .with_timezone(&shanghai())
+            .format("%Y-%m-%d %H:%M:%S");
         let page = escape(message.page.as_deref().unwrap_or("—"));
         let (openid, template) = (escape(&message.openid), escape(&message.template_id));
-        let _never_fails =
-            write!(rows, "<tr><td>{at}</td><td>{openid}</td><td>{template}</td><td>{values}</td><td>{page}</td></tr>");
+        let _never_fails = write!(
+            rows,
+            "<tr><td>{at}</td><td>{openid}</td><td>{template}</td><td>{values}</td><td>{page}</td></tr>"
+        );
     }
     if rows.is_empty() {
         rows.push_str("<tr><td colspan=\"5\">还没有消息</td></tr>");
@@ -53,7 +62,9 @@ pub(super) fn inbox(messages: &[SandboxMessage]) -> Result<HttpResponse> {
 fn answer(template: &str, values: &[(&str, &str)]) -> Result<HttpResponse> {
     let nonce = nonce().map_err(AppError::internal)?;
     let page = template.replace("{{nonce}}", &nonce);
-    let page = values.iter().fold(page, |page, (name, value)| page.replace(name, value));
+    let page = values
+        .iter()
+        .fold(page, |page, (name, value)| page.replace(name, value));
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -66,17 +77,18 @@ fn answer(template: &str, values: &[(&str, &str)]) -> Result<HttpResponse> {
 }
 
 fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // A value that looks like a placeholder must stay a value.
-            '{' => out.push_str("&#123;"),
-            other => out.push(other),
-        }
-        out
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut out, c| {
+            match c {
+                '&' => out.push_str("&amp;"),
+                '<' => out.push_str("&lt;"),
+                '>' => out.push_str("&gt;"),
+                '"' => out.push_str("&quot;"),
+                '\'' => out.push_str("&#39;"),
+                // A value that looks like a placeholder must stay a value.
+                '{' => out.push_str("&#123;"),
+                other => out.push(other),
+            }
+            out
+        })
 }

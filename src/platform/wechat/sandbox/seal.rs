@@ -24,7 +24,11 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) const fn new(status: u16, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message }
+        Self {
+            status,
+            code,
+            message,
+        }
     }
 }
 
@@ -39,8 +43,14 @@ impl Sandbox {
     /// Checks that the merchant signed exactly this request, now (spec 2.1).
     pub(super) fn check_merchant(&self, req: &HttpRequest, body: &[u8]) -> Result<(), Refusal> {
         const REFUSED: Refusal = Refusal::new(401, "SIGN_ERROR", "签名错误");
-        let header = |name| req.headers().get(name).and_then(|value| value.to_str().ok());
-        let text = header(header::AUTHORIZATION.as_str()).and_then(|text| text.strip_prefix(SCHEME)).ok_or(REFUSED)?;
+        let header = |name| {
+            req.headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let text = header(header::AUTHORIZATION.as_str())
+            .and_then(|text| text.strip_prefix(SCHEME))
+            .ok_or(REFUSED)?;
         let pairs: HashMap<&str, &str> = text
             .split(',')
             .filter_map(|pair| pair.split_once('='))
@@ -56,13 +66,23 @@ impl Sandbox {
         if self.inner.env.now().timestamp().abs_diff(at) > 300 {
             return Err(REFUSED);
         }
-        let uri = req.uri().path_and_query().map_or_else(|| req.path(), |uri| uri.as_str());
+        let uri = req
+            .uri()
+            .path_and_query()
+            .map_or_else(|| req.path(), |uri| uri.as_str());
         let message = request_message(req.method().as_str(), uri, timestamp, nonce, body);
-        if !secrets.merchant_public.verifies(&message, field("signature")?) {
+        if !secrets
+            .merchant_public
+            .verifies(&message, field("signature")?)
+        {
             return Err(REFUSED);
         }
         if header("Wechatpay-Serial").is_some_and(|serial| serial != secrets.platform_key_id) {
-            return Err(Refusal::new(400, "PARAM_ERROR", "Wechatpay-Serial 不是本商户的微信支付公钥"));
+            return Err(Refusal::new(
+                400,
+                "PARAM_ERROR",
+                "Wechatpay-Serial 不是本商户的微信支付公钥",
+            ));
         }
         Ok(())
     }
@@ -72,14 +92,19 @@ impl Sandbox {
         let (status, body) = match outcome {
             Ok(Value::Null) => (204, Vec::new()),
             Ok(body) => (200, body.to_string().into_bytes()),
-            Err(refusal) => {
-                (refusal.status, json!({ "code": refusal.code, "message": refusal.message }).to_string().into_bytes())
-            }
+            Err(refusal) => (
+                refusal.status,
+                json!({ "code": refusal.code, "message": refusal.message })
+                    .to_string()
+                    .into_bytes(),
+            ),
         };
         let Ok(headers) = self.signature(&body, 0) else {
             return HttpResponse::InternalServerError().finish();
         };
-        let mut answer = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        let mut answer = HttpResponse::build(
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        );
         answer.content_type("application/json");
         for (name, value) in headers {
             answer.insert_header((name, value));
@@ -88,25 +113,55 @@ impl Sandbox {
     }
 
     /// The headers that prove a body, signed at our time plus `skew_seconds`.
-    pub(super) fn signature(&self, body: &[u8], skew_seconds: i64) -> Result<Vec<(&'static str, String)>> {
-        let timestamp = self.inner.env.now().timestamp().saturating_add(skew_seconds).to_string();
+    pub(super) fn signature(
+        &self,
+        body: &[u8],
+        skew_seconds: i64,
+    ) -> Result<Vec<(&'static str, String)>> {
+        let timestamp = self
+            .inner
+            .env
+            .now()
+            .timestamp()
+            .saturating_add(skew_seconds)
+            .to_string();
         let nonce = nonce().map_err(AppError::internal)?;
         let message = answer_message(&timestamp, &nonce, body);
-        let signature = self.inner.secrets.platform_key.sign(&message).map_err(AppError::internal)?;
+        let signature = self
+            .inner
+            .secrets
+            .platform_key
+            .sign(&message)
+            .map_err(AppError::internal)?;
         Ok(vec![
             ("Wechatpay-Timestamp", timestamp),
             ("Wechatpay-Nonce", nonce),
-            ("Wechatpay-Serial", self.inner.secrets.platform_key_id.clone()),
+            (
+                "Wechatpay-Serial",
+                self.inner.secrets.platform_key_id.clone(),
+            ),
             ("Wechatpay-Signature", signature),
-            ("Wechatpay-Signature-Type", "WECHATPAY2-SHA256-RSA2048".into()),
+            (
+                "Wechatpay-Signature-Type",
+                "WECHATPAY2-SHA256-RSA2048".into(),
+            ),
         ])
     }
 
     /// Seals what a notification carries. `spoil` flips one bit of the ciphertext.
     pub(super) fn resource(&self, kind: &str, plain: &Value, spoil: bool) -> Result<Value> {
-        let nonce: String = nonce().map_err(AppError::internal)?.chars().take(12).collect();
-        let sealed = self.inner.secrets.cipher.seal(&nonce, kind, plain.to_string().into_bytes());
-        let mut sealed = sealed.ok_or_else(|| AppError::internal("sealing a sandbox notification failed"))?;
+        let nonce: String = nonce()
+            .map_err(AppError::internal)?
+            .chars()
+            .take(12)
+            .collect();
+        let sealed = self
+            .inner
+            .secrets
+            .cipher
+            .seal(&nonce, kind, plain.to_string().into_bytes());
+        let mut sealed =
+            sealed.ok_or_else(|| AppError::internal("sealing a sandbox notification failed"))?;
         if let Some(byte) = sealed.first_mut().filter(|_| spoil) {
             *byte ^= 1;
         }

@@ -1,7 +1,9 @@
 //! The sandbox's keys: merchant and platform RSA-2048, the `APIv3` key, the app secret. Made once per data directory.
 
 use crate::kernel::{AppError, Result};
-use crate::platform::wechat::{cipher::Cipher, key::SigningKey, key::VerifyingKey, settings::SANDBOX_KEY_ID};
+use crate::platform::wechat::{
+    cipher::Cipher, key::SigningKey, key::VerifyingKey, settings::SANDBOX_KEY_ID,
+};
 use aws_lc_rs::{
     digest,
     encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
@@ -47,9 +49,18 @@ impl Secrets {
         if let Some(parent) = dir.parent() {
             fs::create_dir_all(parent).map_err(AppError::internal)?;
         }
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(AppError::internal)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(AppError::internal)?;
         let path = dir.join("keys.json");
-        let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path);
         let file = file.map_err(AppError::internal)?;
         file.lock().map_err(AppError::internal)?;
         Self::ready(&read_or_make(&file)?)
@@ -66,8 +77,10 @@ impl Secrets {
             merchant_key_pem: kept.merchant_key_pem.clone(),
             platform_key_id: format!("{SANDBOX_KEY_ID}{}", name_of(&platform)),
             platform_public_pem: pem::encode(&pem::Pem::new("PUBLIC KEY", platform)),
-            platform_key: SigningKey::from_pem(&kept.platform_key_pem).map_err(AppError::internal)?,
-            merchant_public: VerifyingKey::from_pem("", &merchant_public_pem).map_err(AppError::internal)?,
+            platform_key: SigningKey::from_pem(&kept.platform_key_pem)
+                .map_err(AppError::internal)?,
+            merchant_public: VerifyingKey::from_pem("", &merchant_public_pem)
+                .map_err(AppError::internal)?,
             cipher: Cipher::new(&kept.apiv3_key)
                 .ok_or_else(|| AppError::internal("sandbox APIv3 key is not 32 bytes"))?,
         })
@@ -88,7 +101,8 @@ fn read_or_make(mut file: &File) -> Result<Kept> {
         merchant_key_pem: make_key()?,
         platform_key_pem: make_key()?,
     };
-    file.write_all(serde_json::to_string(&kept)?.as_bytes()).map_err(AppError::internal)?;
+    file.write_all(serde_json::to_string(&kept)?.as_bytes())
+        .map_err(AppError::internal)?;
     file.sync_all().map_err(AppError::internal)?;
     Ok(kept)
 }
@@ -108,7 +122,10 @@ fn public_der(private_pem: &str) -> Result<Vec<u8>> {
 
 /// Forty hex digits that name a key, as a certificate's serial has.
 fn name_of(public_der: &[u8]) -> String {
-    hex::encode(digest::digest(&digest::SHA256, public_der)).chars().take(40).collect()
+    hex::encode(digest::digest(&digest::SHA256, public_der))
+        .chars()
+        .take(40)
+        .collect()
 }
 
 /// 32 hex digits.

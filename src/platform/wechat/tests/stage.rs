@@ -5,7 +5,9 @@ use crate::platform::wechat::{
     NOTIFY_PATH, Notification, PayParams, Prepay, WechatClient,
     sandbox::{self, Sandbox, SandboxSettings},
 };
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, http::StatusCode, web};
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, http::StatusCode, web,
+};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::{
@@ -26,7 +28,13 @@ impl Clock for Fixed {
 /// An environment at a given second.
 pub(super) fn env_at(unix: i64) -> (Env, ShiftClock) {
     let clock = ShiftClock::over(Arc::new(Fixed(DateTime::from_timestamp(unix, 0).unwrap())));
-    (Env { clock: Arc::new(clock.clone()), ids: Arc::new(V7) }, clock)
+    (
+        Env {
+            clock: Arc::new(clock.clone()),
+            ids: Arc::new(V7),
+        },
+        clock,
+    )
 }
 
 /// What the receiver saw, in order: a short word for each notification.
@@ -37,20 +45,31 @@ struct Receiver {
     arrived: Arc<tokio::sync::Notify>,
 }
 
-async fn receive(req: HttpRequest, body: web::Bytes, receiver: web::Data<Receiver>) -> HttpResponse {
+async fn receive(
+    req: HttpRequest,
+    body: web::Bytes,
+    receiver: web::Data<Receiver>,
+) -> HttpResponse {
     let client = receiver.client.get().unwrap();
     let (word, answer) = match client.notification(req.headers(), &body) {
-        Ok(Notification::Paid(paid)) => {
-            (format!("paid {} {}", paid.out_trade_no, paid.total_fen), HttpResponse::NoContent().finish())
-        }
+        Ok(Notification::Paid(paid)) => (
+            format!("paid {} {}", paid.out_trade_no, paid.total_fen),
+            HttpResponse::NoContent().finish(),
+        ),
         Ok(Notification::Refund(back)) => (
-            format!("refund {} {} {:?}", back.out_refund_no, back.refund_fen, back.status),
+            format!(
+                "refund {} {} {:?}",
+                back.out_refund_no, back.refund_fen, back.status
+            ),
             HttpResponse::NoContent().finish(),
         ),
         Ok(Notification::Other(event)) => (event, HttpResponse::NoContent().finish()),
         Err(error) => {
             let status = StatusCode::from_u16(error.status()).unwrap();
-            (format!("{error:?}"), HttpResponse::build(status).json(error.failure()))
+            (
+                format!("{error:?}"),
+                HttpResponse::build(status).json(error.failure()),
+            )
         }
     };
     receiver.seen.lock().unwrap().push(word);
@@ -94,8 +113,22 @@ impl Stage {
         tokio::spawn(server);
         let client = WechatClient::new(sandbox.settings(&base), env.clone()).unwrap();
         assert!(receiver.client.set(client.clone()).is_ok());
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-        Self { client, sandbox, clock, base, dir, env, receiver, server: handle, http }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .build()
+            .unwrap();
+        Self {
+            client,
+            sandbox,
+            clock,
+            base,
+            dir,
+            env,
+            receiver,
+            server: handle,
+            http,
+        }
     }
 
     /// A second sandbox on the same directory, as another process would start it.
@@ -125,30 +158,64 @@ impl Stage {
 
     /// Opens an order and gives what stands behind `prepay_id=` in the client's parameters.
     pub(super) async fn prepaid(&self, number: &str, fen: i64) -> String {
-        let id = self.client.prepay_jsapi(&self.order(number, fen)).await.unwrap();
+        let id = self
+            .client
+            .prepay_jsapi(&self.order(number, fen))
+            .await
+            .unwrap();
         let params: PayParams = self.client.pay_params(&id).unwrap();
-        params.package.strip_prefix("prepay_id=").unwrap().to_owned()
+        params
+            .package
+            .strip_prefix("prepay_id=")
+            .unwrap()
+            .to_owned()
     }
 
     pub(super) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        let answer = self.http.post(format!("{}{path}", self.base)).json(&body).send().await.unwrap();
+        let answer = self
+            .http
+            .post(format!("{}{path}", self.base))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.headers()["X-Sandbox"], "1");
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
     pub(super) async fn get(&self, path: &str, accept: &str) -> (u16, String, String) {
-        let answer = self.http.get(format!("{}{path}", self.base)).header("Accept", accept).send().await.unwrap();
-        let policy = answer.headers().get("Content-Security-Policy").map(|value| value.to_str().unwrap().to_owned());
-        (answer.status().as_u16(), policy.unwrap_or_default(), answer.text().await.unwrap())
+        let answer = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .header("Accept", accept)
+            .send()
+            .await
+            .unwrap();
+        let policy = answer
+            .headers()
+            .get("Content-Security-Policy")
+            .map(|value| value.to_str().unwrap().to_owned());
+        (
+            answer.status().as_u16(),
+            policy.unwrap_or_default(),
+            answer.text().await.unwrap(),
+        )
     }
 
     /// Pays well and gives the receiver's statuses.
     pub(super) async fn pay(&self, prepay_id: &str, more: Value) -> Vec<u64> {
         let mut body = json!({ "prepay_id": prepay_id, "outcome": "success" });
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         let (status, answer) = self.post("/sandbox/pay", body).await;
         assert_eq!(status, 200, "{answer}");
-        answer["delivered"].as_array().unwrap().iter().map(|one| one["status"].as_u64().unwrap()).collect()
+        answer["delivered"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["status"].as_u64().unwrap())
+            .collect()
     }
 
     /// Everything the receiver saw so far; empties the list.
@@ -168,5 +235,9 @@ impl Stage {
 }
 
 async fn start(data_dir: PathBuf, env: &Env) -> Result<Sandbox, AppError> {
-    Sandbox::start(SandboxSettings { data_dir, env: env.clone() }).await
+    Sandbox::start(SandboxSettings {
+        data_dir,
+        env: env.clone(),
+    })
+    .await
 }

@@ -26,7 +26,10 @@ fn base() -> Json {
 }
 
 fn linted(document: &Json) -> Vec<Finding> {
-    lint(&RuleSet::from_json(document).unwrap_or_else(|faults| panic!("{faults:#?}")), PolicyPack::shipped())
+    lint(
+        &RuleSet::from_json(document).unwrap_or_else(|faults| panic!("{faults:#?}")),
+        PolicyPack::shipped(),
+    )
 }
 
 /// The base with one place changed.
@@ -45,7 +48,9 @@ fn changed(pointer: &str, value: Json) -> Json {
 /// The bad change is found under this id and place; the good change leaves the set clean.
 fn case(id: &str, found_at: &str, (bad_at, bad): (&str, Json), (good_at, good): (&str, Json)) {
     let findings = linted(&changed(bad_at, bad));
-    let hit = findings.iter().find(|finding| finding.id == id && finding.pointer == found_at);
+    let hit = findings
+        .iter()
+        .find(|finding| finding.id == id && finding.pointer == found_at);
     let hit = hit.unwrap_or_else(|| panic!("{id} not found at {found_at}: {findings:#?}"));
     assert!(hit.clause.is_some() && !hit.message.is_empty() && !hit.fix.is_empty());
     assert_eq!(hit.severity, PolicyPack::shipped().severity(id));
@@ -57,7 +62,10 @@ const GIVE_WHEN: &str = "/rules/1/when";
 const GIVE_THEN: &str = "/rules/1/then";
 
 fn reads(fact: &str, value: &Json) -> (&'static str, Json) {
-    (GIVE_WHEN, json!({"fact": fact, "op": "gte", "value": value}))
+    (
+        GIVE_WHEN,
+        json!({"fact": fact, "op": "gte", "value": value}),
+    )
 }
 
 fn qualified() -> (&'static str, Json) {
@@ -77,37 +85,94 @@ fn the_base_is_clean() {
 
 #[test]
 fn l01_nobody_beyond_the_direct_inviter_is_paid() {
-    case("REF-L01", "/rules/1/then/0/to", grant("to", &json!("inviters_inviter")), grant("to", &json!("invitee")));
-    case("REF-L01", "/rules/1/then/0/hop", grant("hop", &json!(2)), grant("hop", &json!(1)));
+    case(
+        "REF-L01",
+        "/rules/1/then/0/to",
+        grant("to", &json!("inviters_inviter")),
+        grant("to", &json!("invitee")),
+    );
+    case(
+        "REF-L01",
+        "/rules/1/then/0/hop",
+        grant("hop", &json!(2)),
+        grant("hop", &json!(1)),
+    );
 }
 
 #[test]
 fn l02_rewards_do_not_rest_on_headcount() {
-    case("REF-L02", GIVE_WHEN, reads("inviter.invited_count", &json!(3)), qualified());
-    case("REF-L02", "/rules/1/then/0/basis", grant("basis", &json!("headcount")), grant("basis", &json!("fixed")));
+    case(
+        "REF-L02",
+        GIVE_WHEN,
+        reads("inviter.invited_count", &json!(3)),
+        qualified(),
+    );
+    case(
+        "REF-L02",
+        "/rules/1/then/0/basis",
+        grant("basis", &json!("headcount")),
+        grant("basis", &json!("fixed")),
+    );
     let mut repeated = changed("/rules/1/caps", json!({"budget_fen": 1000}));
     repeated["rules"][1]["then"][0]["once"] = json!(false);
-    assert!(linted(&repeated).iter().any(|finding| finding.id == "REF-L02"));
+    assert!(
+        linted(&repeated)
+            .iter()
+            .any(|finding| finding.id == "REF-L02")
+    );
 }
 
 #[test]
 fn l03_rewards_do_not_rest_on_a_team() {
-    case("REF-L03", GIVE_WHEN, reads("inviter.team_size", &json!(3)), qualified());
+    case(
+        "REF-L03",
+        GIVE_WHEN,
+        reads("inviter.team_size", &json!(3)),
+        qualified(),
+    );
 }
 
 #[test]
 fn l04_prepaying_is_a_timing_signal_and_no_entry_fee() {
-    let timing = ("/rules/0/when/all/2", json!({"fact": "booking.prepaid_ratio", "op": "gte", "value": 0.8}));
-    case("REF-L04", GIVE_WHEN, reads("booking.prepaid_ratio", &json!(0.5)), timing.clone());
-    case("REF-L04", GIVE_WHEN, reads("customer.topup_fen", &json!(1)), timing.clone());
-    case("REF-L04", GIVE_WHEN, reads("payment.succeeded@within(P30D).count", &json!(1)), timing);
+    let timing = (
+        "/rules/0/when/all/2",
+        json!({"fact": "booking.prepaid_ratio", "op": "gte", "value": 0.8}),
+    );
+    case(
+        "REF-L04",
+        GIVE_WHEN,
+        reads("booking.prepaid_ratio", &json!(0.5)),
+        timing.clone(),
+    );
+    case(
+        "REF-L04",
+        GIVE_WHEN,
+        reads("customer.topup_fen", &json!(1)),
+        timing.clone(),
+    );
+    case(
+        "REF-L04",
+        GIVE_WHEN,
+        reads("payment.succeeded@within(P30D).count", &json!(1)),
+        timing,
+    );
     let paid = ("/rules/1/on", json!(["payment.succeeded"]));
-    case("REF-L04", "/rules/1/on/0", paid, ("/rules/1/on", json!(["referral.qualified"])));
+    case(
+        "REF-L04",
+        "/rules/1/on/0",
+        paid,
+        ("/rules/1/on", json!(["referral.qualified"])),
+    );
 }
 
 #[test]
 fn l05_a_prior_purchase_needs_approval() {
-    case("REF-L05", GIVE_WHEN, reads("customer.completed_bookings", &json!(1)), qualified());
+    case(
+        "REF-L05",
+        GIVE_WHEN,
+        reads("customer.completed_bookings", &json!(1)),
+        qualified(),
+    );
 }
 
 #[test]
@@ -121,7 +186,10 @@ fn l06_rewards_are_not_cash() {
             coupon.clone(),
         );
     }
-    let passed_on = ("/benefits/thanks", json!({"kind": "coupon", "fen": 1000, "transferable": true}));
+    let passed_on = (
+        "/benefits/thanks",
+        json!({"kind": "coupon", "fen": 1000, "transferable": true}),
+    );
     case("REF-L06", "/benefits/thanks", passed_on, coupon);
 }
 
@@ -131,7 +199,10 @@ fn l07_an_inviter_gets_no_share_of_the_order() {
     case(
         "REF-L07",
         "/benefits/thanks/kind",
-        ("/benefits/thanks", json!({"kind": "percent_of_order", "percent": 10})),
+        (
+            "/benefits/thanks",
+            json!({"kind": "percent_of_order", "percent": 10}),
+        ),
         fixed,
     );
     case(
@@ -144,8 +215,18 @@ fn l07_an_inviter_gets_no_share_of_the_order() {
 
 #[test]
 fn l08_shares_are_neither_condition_nor_trigger() {
-    case("REF-L08", GIVE_WHEN, reads("referral.share_count", &json!(3)), qualified());
-    case("REF-L08", GIVE_WHEN, reads("referral.share_rate", &json!(0.7)), qualified());
+    case(
+        "REF-L08",
+        GIVE_WHEN,
+        reads("referral.share_count", &json!(3)),
+        qualified(),
+    );
+    case(
+        "REF-L08",
+        GIVE_WHEN,
+        reads("referral.share_rate", &json!(0.7)),
+        qualified(),
+    );
     case(
         "REF-L08",
         "/rules/1/on/0",
@@ -157,10 +238,25 @@ fn l08_shares_are_neither_condition_nor_trigger() {
 #[test]
 fn l09_clicks_and_registrations_earn_nothing() {
     let completed = ("/rules/1/on", json!(["referral.qualified"]));
-    for event in ["referral.clicked", "referral.registered", "phone.bound", "referral.redeemed"] {
-        case("REF-L09", "/rules/1/on/0", ("/rules/1/on", json!([event])), completed.clone());
+    for event in [
+        "referral.clicked",
+        "referral.registered",
+        "phone.bound",
+        "referral.redeemed",
+    ] {
+        case(
+            "REF-L09",
+            "/rules/1/on/0",
+            ("/rules/1/on", json!([event])),
+            completed.clone(),
+        );
     }
-    case("REF-L09", GIVE_WHEN, reads("referral.click_count", &json!(1)), qualified());
+    case(
+        "REF-L09",
+        GIVE_WHEN,
+        reads("referral.click_count", &json!(1)),
+        qualified(),
+    );
 }
 
 #[test]
@@ -175,10 +271,17 @@ fn l10_moments_posts_earn_nothing() {
 
 #[test]
 fn l11_nothing_is_locked_behind_sharing() {
-    let mut document = changed(GIVE_THEN, json!([{"effect": "unlock", "feature": "discount"}]));
+    let mut document = changed(
+        GIVE_THEN,
+        json!([{"effect": "unlock", "feature": "discount"}]),
+    );
     assert_eq!(linted(&document), []);
     document["rules"][1]["when"]["fact"] = json!("referral.share_count");
-    assert!(linted(&document).iter().any(|finding| finding.id == "REF-L11"));
+    assert!(
+        linted(&document)
+            .iter()
+            .any(|finding| finding.id == "REF-L11")
+    );
 }
 
 #[test]
@@ -208,24 +311,67 @@ fn l13_later_generations_are_worth_a_look() {
 fn l14_the_subtree_alarm_stays_at_thirty_and_three() {
     let set = RuleSet::from_json(&base()).unwrap();
     let mut pack = PolicyPack::shipped().clone();
-    for alarm in [None, Some(SubtreeAlarm { people: 31, levels: 3 }), Some(SubtreeAlarm { people: 30, levels: 4 })] {
+    for alarm in [
+        None,
+        Some(SubtreeAlarm {
+            people: 31,
+            levels: 3,
+        }),
+        Some(SubtreeAlarm {
+            people: 30,
+            levels: 4,
+        }),
+    ] {
         pack.subtree_alarm = alarm;
         assert_eq!(lint(&set, &pack)[0].id, "REF-L14");
     }
-    pack.subtree_alarm = Some(SubtreeAlarm { people: 20, levels: 2 });
+    pack.subtree_alarm = Some(SubtreeAlarm {
+        people: 20,
+        levels: 2,
+    });
     assert_eq!(lint(&set, &pack), []);
 }
 
 #[test]
 fn l15_caps_budget_and_end_date_are_written() {
-    let whole = ("/rules/0/caps", json!({"per_customer": [{"times": 1, "per": "P90D"}], "budget_fen": 5}));
-    case("REF-L15", "/rules/0/caps", ("/rules/0/caps", Json::Null), whole.clone());
-    case("REF-L15", "/rules/0/caps", ("/rules/0/caps", json!({"budget_fen": 5})), whole.clone());
-    case("REF-L15", "/rules/0/caps", ("/rules/0/caps", json!({"per_customer": [{"times": 1, "per": "P90D"}]})), whole);
-    case("REF-L15", "/period/to", ("/period", json!({"from": "2026-03-01"})), ("/period/to", json!("2026-04-01")));
+    let whole = (
+        "/rules/0/caps",
+        json!({"per_customer": [{"times": 1, "per": "P90D"}], "budget_fen": 5}),
+    );
+    case(
+        "REF-L15",
+        "/rules/0/caps",
+        ("/rules/0/caps", Json::Null),
+        whole.clone(),
+    );
+    case(
+        "REF-L15",
+        "/rules/0/caps",
+        ("/rules/0/caps", json!({"budget_fen": 5})),
+        whole.clone(),
+    );
+    case(
+        "REF-L15",
+        "/rules/0/caps",
+        (
+            "/rules/0/caps",
+            json!({"per_customer": [{"times": 1, "per": "P90D"}]}),
+        ),
+        whole,
+    );
+    case(
+        "REF-L15",
+        "/period/to",
+        ("/period", json!({"from": "2026-03-01"})),
+        ("/period/to", json!("2026-04-01")),
+    );
     let mut privilege = changed("/rules/1/caps", Json::Null);
     privilege["benefits"]["thanks"] = json!({"kind": "privilege", "privilege": "x"});
-    assert_eq!(linted(&privilege), [], "once is a cap, and a privilege costs nothing");
+    assert_eq!(
+        linted(&privilege),
+        [],
+        "once is a cap, and a privilege costs nothing"
+    );
 }
 
 #[test]
@@ -236,7 +382,12 @@ fn l16_the_friend_gets_at_least_as_much_as_the_inviter() {
 
 #[test]
 fn l17_customers_are_not_ranked() {
-    case("REF-L17", GIVE_WHEN, reads("inviter.rank", &json!(1)), qualified());
+    case(
+        "REF-L17",
+        GIVE_WHEN,
+        reads("inviter.rank", &json!(1)),
+        qualified(),
+    );
 }
 
 #[test]
@@ -248,79 +399,181 @@ fn l18_leave_is_no_prize_and_l19_luck_is_none_either() {
         ("/benefits/thanks", json!({"kind": "paid_leave", "days": 2})),
         fixed.clone(),
     );
-    case("REF-L19", "/benefits/thanks/kind", ("/benefits/thanks", json!({"kind": "lottery", "top": 2})), fixed);
+    case(
+        "REF-L19",
+        "/benefits/thanks/kind",
+        ("/benefits/thanks", json!({"kind": "lottery", "top": 2})),
+        fixed,
+    );
 }
 
 #[test]
 fn l20_no_reward_depends_on_a_rating() {
-    let timing = ("/rules/0/when/all/1", json!({"fact": "rating.score", "op": "gte", "value": 4.9}));
-    case("REF-L20", GIVE_WHEN, reads("rating.score", &json!(4.8)), timing.clone());
-    case("REF-L20", GIVE_WHEN, reads("rating.attitude@last(3).min", &json!(4.8)), timing);
+    let timing = (
+        "/rules/0/when/all/1",
+        json!({"fact": "rating.score", "op": "gte", "value": 4.9}),
+    );
+    case(
+        "REF-L20",
+        GIVE_WHEN,
+        reads("rating.score", &json!(4.8)),
+        timing.clone(),
+    );
+    case(
+        "REF-L20",
+        GIVE_WHEN,
+        reads("rating.attitude@last(3).min", &json!(4.8)),
+        timing,
+    );
     let hidden = json!({"not": {"any": [{"fact": "rating.score", "op": "lt", "value": 4.8}]}});
-    assert!(linted(&changed(GIVE_WHEN, hidden)).iter().any(|finding| finding.id == "REF-L20"));
+    assert!(
+        linted(&changed(GIVE_WHEN, hidden))
+            .iter()
+            .any(|finding| finding.id == "REF-L20")
+    );
 }
 
 #[test]
 fn l21_an_invitation_says_no_open_complaint() {
     let good = json!({"not": {"fact": "customer.open_complaints", "op": "gt", "value": 0}});
     let bad = json!({"fact": "customer.open_complaints", "op": "lte", "value": 1});
-    case("REF-L21", "/rules/0", ("/rules/0/when/all/0", bad), ("/rules/0/when/all/0", good));
+    case(
+        "REF-L21",
+        "/rules/0",
+        ("/rules/0/when/all/0", bad),
+        ("/rules/0/when/all/0", good),
+    );
     let either = json!({"any": [{"fact": "customer.open_complaints", "op": "eq", "value": 0}, {"fact": "rating.score", "op": "gte", "value": 4}]});
-    assert!(linted(&changed("/rules/0/when", either)).iter().any(|finding| finding.id == "REF-L21"));
+    assert!(
+        linted(&changed("/rules/0/when", either))
+            .iter()
+            .any(|finding| finding.id == "REF-L21")
+    );
 }
 
 #[test]
 fn l24_nobody_is_sought_by_a_sensitive_attribute() {
     let plain = json!({"fact": "customer.tags", "op": "contains", "value": "有宠物"});
     let bad = json!({"fact": "customer.tags", "op": "contains", "value": "孕妇"});
-    case("REF-L24", "/rules/0/when/all/1", ("/rules/0/when/all/1", bad), ("/rules/0/when/all/1", plain.clone()));
+    case(
+        "REF-L24",
+        "/rules/0/when/all/1",
+        ("/rules/0/when/all/1", bad),
+        ("/rules/0/when/all/1", plain.clone()),
+    );
     let child = json!({"fact": "customer.has_child", "op": "eq", "value": true});
-    case("REF-L24", "/rules/0/when/all/1", ("/rules/0/when/all/1", child), ("/rules/0/when/all/1", plain));
+    case(
+        "REF-L24",
+        "/rules/0/when/all/1",
+        ("/rules/0/when/all/1", child),
+        ("/rules/0/when/all/1", plain),
+    );
 }
 
 #[test]
 fn l25_minors_are_not_marketed_to() {
-    let minor = |value: bool| ("/rules/0/when/all/1", json!({"fact": "customer.is_minor", "op": "eq", "value": value}));
+    let minor = |value: bool| {
+        (
+            "/rules/0/when/all/1",
+            json!({"fact": "customer.is_minor", "op": "eq", "value": value}),
+        )
+    };
     case("REF-L25", "/rules/0/when/all/1", minor(true), minor(false));
 }
 
 #[test]
 fn l28_l29_l36_words_on_the_rule_page_are_plain() {
     let title = |text: &str| ("/rules/0/title", json!(text));
-    case("REF-L28", "/rules/0/title", title("全城第一的保洁"), title("满意再推荐"));
-    case("REF-L29", "/rules/0/title", title("躺赚好礼"), title("满意再推荐"));
-    case("REF-L36", "/rules/0/title", title("最终解释权归本公司"), title("满意再推荐"));
-    assert_eq!(lint_words("/text", "张阿姨获得对方的高度认可", PolicyPack::shipped())[0].id, "REF-L28");
-    assert_eq!(lint_words("/text", "您对这次服务满意吗?", PolicyPack::shipped()), []);
+    case(
+        "REF-L28",
+        "/rules/0/title",
+        title("全城第一的保洁"),
+        title("满意再推荐"),
+    );
+    case(
+        "REF-L29",
+        "/rules/0/title",
+        title("躺赚好礼"),
+        title("满意再推荐"),
+    );
+    case(
+        "REF-L36",
+        "/rules/0/title",
+        title("最终解释权归本公司"),
+        title("满意再推荐"),
+    );
+    assert_eq!(
+        lint_words("/text", "张阿姨获得对方的高度认可", PolicyPack::shipped())[0].id,
+        "REF-L28"
+    );
+    assert_eq!(
+        lint_words("/text", "您对这次服务满意吗?", PolicyPack::shipped()),
+        []
+    );
 }
 
 #[test]
 fn l30_prices_do_not_depend_on_profile_tags() {
-    let tags = (GIVE_WHEN, json!({"fact": "customer.tags", "op": "contains", "value": "高消费"}));
-    let city = (GIVE_WHEN, json!({"fact": "customer.city", "op": "eq", "value": "上海"}));
+    let tags = (
+        GIVE_WHEN,
+        json!({"fact": "customer.tags", "op": "contains", "value": "高消费"}),
+    );
+    let city = (
+        GIVE_WHEN,
+        json!({"fact": "customer.city", "op": "eq", "value": "上海"}),
+    );
     case("REF-L30", GIVE_WHEN, tags, city);
 }
 
 #[test]
 fn l31_nobody_is_asked_at_night_or_too_often() {
     let hours = |text: &str| ("/rules/0/schedule", json!({"hours": text}));
-    case("REF-L31", "/rules/0/schedule/hours", hours("08:00-20:00"), hours("09:00-21:00"));
-    case("REF-L31", "/rules/0/schedule/hours", hours("19:00-21:30"), hours("19:00-20:30"));
-    let often = |times: i64| ("/rules/0/caps/per_customer", json!([{"times": times, "per": "P30D"}]));
+    case(
+        "REF-L31",
+        "/rules/0/schedule/hours",
+        hours("08:00-20:00"),
+        hours("09:00-21:00"),
+    );
+    case(
+        "REF-L31",
+        "/rules/0/schedule/hours",
+        hours("19:00-21:30"),
+        hours("19:00-20:30"),
+    );
+    let often = |times: i64| {
+        (
+            "/rules/0/caps/per_customer",
+            json!([{"times": times, "per": "P30D"}]),
+        )
+    };
     case("REF-L31", "/rules/0/caps/per_customer", often(2), often(1));
 }
 
 #[test]
 fn l32_a_suppression_can_be_appealed() {
-    let stop =
-        |appeal: bool| ("/rules/2/then", json!([{"effect": "suppress_invitations", "for": "P90D", "appeal": appeal}]));
+    let stop = |appeal: bool| {
+        (
+            "/rules/2/then",
+            json!([{"effect": "suppress_invitations", "for": "P90D", "appeal": appeal}]),
+        )
+    };
     case("REF-L32", "/rules/2/then/0", stop(false), stop(true));
 }
 
 #[test]
 fn l34_the_organiser_and_the_period_are_public() {
-    case("REF-L34", "/organiser", ("/organiser", Json::Null), ("/organiser", json!("另一家公司")));
-    case("REF-L34", "/period/from", ("/period", json!({"to": "2026-03-01"})), ("/period/from", json!("2026-03-02")));
+    case(
+        "REF-L34",
+        "/organiser",
+        ("/organiser", Json::Null),
+        ("/organiser", json!("另一家公司")),
+    );
+    case(
+        "REF-L34",
+        "/period/from",
+        ("/period", json!({"to": "2026-03-01"})),
+        ("/period/from", json!("2026-03-02")),
+    );
 }
 
 #[test]
@@ -336,13 +589,23 @@ fn l39_sensors_set_nothing_off() {
 #[test]
 fn l40_people_come_from_first_hand_sources() {
     let audience = |key: &str, word: &str| ("/rules/0/audience", json!({ key: [word] }));
-    case("REF-L40", "/rules/0/audience/source", audience("source", "address_book"), audience("city", "北京"));
+    case(
+        "REF-L40",
+        "/rules/0/audience/source",
+        audience("source", "address_book"),
+        audience("city", "北京"),
+    );
 }
 
 #[test]
 fn l41_insurance_needs_approval() {
     let coupon = ("/benefits/thanks", json!({"kind": "coupon", "fen": 1000}));
-    case("REF-L41", "/benefits/thanks/kind", ("/benefits/thanks", json!({"kind": "insurance"})), coupon);
+    case(
+        "REF-L41",
+        "/benefits/thanks/kind",
+        ("/benefits/thanks", json!({"kind": "insurance"})),
+        coupon,
+    );
 }
 
 #[test]
@@ -351,7 +614,10 @@ fn l42_self_invites_are_checked_for() {
     let mut pack = PolicyPack::shipped().clone();
     pack.self_invite_checks = false;
     let findings = lint(&set, &pack);
-    assert_eq!((findings[0].id.as_str(), findings[0].severity), ("REF-L42", Severity::Warn));
+    assert_eq!(
+        (findings[0].id.as_str(), findings[0].severity),
+        ("REF-L42", Severity::Warn)
+    );
     pack.self_invite_checks = true;
     assert_eq!(lint(&set, &pack), []);
 }
