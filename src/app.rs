@@ -26,8 +26,10 @@ use std::{
 use utoipa_actix_web::{AppExt, scope};
 
 mod health;
+mod housekeeping;
 mod setup;
 
+pub use housekeeping::Housekeeping;
 pub use setup::{blob_settings, keys};
 
 /// A running node: the server, its workers and, in sandbox mode, WeChat's stand-in.
@@ -41,6 +43,7 @@ pub struct Node {
     serving: tokio::task::JoinHandle<std::io::Result<()>>,
     workers: Option<Workers>,
     sandbox: Option<Sandbox>,
+    housekeeping: Housekeeping,
 }
 
 /// Which halves of a node to run.
@@ -48,7 +51,9 @@ pub struct Node {
 pub enum Half {
     /// API, consumers and timers.
     Both,
-    /// API alone; consumers and timers run elsewhere or are drained by hand.
+    /// The API; consumers and timers run in other processes.
+    Api,
+    /// The API; consumers and timers are drained by hand, and nothing happens by itself: for tests.
     ApiOnly,
 }
 
@@ -78,6 +83,7 @@ impl Node {
             .get()
             .to_std()
             .unwrap_or(Duration::from_secs(10));
+        drop(self.housekeeping);
         self.server.stop(true).await;
         if let Some(workers) = self.workers {
             workers.stop(grace).await;
@@ -105,7 +111,9 @@ pub async fn start(settings: Settings, half: Half) -> Result<Node> {
             &ctx.config.data_dir.join("keys").join("receipt.key"),
         )?,
     };
-    let server = server(&ctx, keys, sandbox.clone(), listener)?;
+    let prometheus = prometheus()?;
+    let housekeeping = housekeeping::start(&ctx, prometheus.clone(), half == Half::Api);
+    let server = server(&ctx, (keys, prometheus), sandbox.clone(), listener)?;
     let handle = server.handle();
     Ok(Node {
         ctx,
@@ -115,6 +123,7 @@ pub async fn start(settings: Settings, half: Half) -> Result<Node> {
         serving: tokio::spawn(server),
         workers,
         sandbox,
+        housekeeping,
     })
 }
 
@@ -282,7 +291,7 @@ struct Keys {
 
 fn server(
     ctx: &Ctx,
-    keys: Keys,
+    (keys, prometheus): (Keys, PrometheusHandle),
     sandbox: Option<Sandbox>,
     listener: TcpListener,
 ) -> Result<actix_web::dev::Server> {
@@ -290,7 +299,7 @@ fn server(
     let ctx = web::Data::new(ctx.clone());
     let (tokens, receipts) = (web::Data::new(keys.tokens), web::Data::new(keys.receipts));
     let settings = web::Data::from(config.clone());
-    let prometheus = web::Data::new(prometheus()?);
+    let prometheus = web::Data::new(prometheus);
     let documents = openapi();
     let docs = config.http.docs;
     let factory = move || {
@@ -302,9 +311,10 @@ fn server(
             .app_data(settings.clone())
             .app_data(prometheus.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| AppError::not_found().into()))
+            // The last is the outermost: the shield sees every request first and every answer last.
+            .wrap(middleware::Compress::default())
             .wrap(middleware::from_fn(http::measure))
             .wrap(middleware::from_fn(http::shield))
-            .wrap(middleware::Compress::default())
             .into_utoipa_app()
             .service(scope::scope("/api/v1").configure(api))
             .configure(health::routes)

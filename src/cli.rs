@@ -149,7 +149,7 @@ async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
 }
 
 async fn serve(settings: Settings, no_worker: bool) -> Result<ExitCode> {
-    let half = if no_worker { Half::ApiOnly } else { Half::Both };
+    let half = if no_worker { Half::Api } else { Half::Both };
     let mut node = Box::pin(app::start(settings, half)).await?;
     println!("{}", node.url());
     tokio::select! {

@@ -41,7 +41,11 @@ pub fn load(file: Option<&Path>) -> Result<Settings, Faults> {
         }
         figment = figment.merge(Toml::file_exact(path));
     }
-    build(figment.merge(Env::prefixed("LINJIAN__").split("__")))
+    // As text: figment would read 02155550100 as a number and lose the zero. `conform` knows which keys are numbers.
+    for (key, value) in Env::prefixed("LINJIAN__").split("__").iter() {
+        figment = figment.merge((key.as_str(), value));
+    }
+    build(figment)
 }
 
 /// The defaults with some keys set, as tests and the demo start them: `("http.listen", "127.0.0.1:0")`.
@@ -65,19 +69,7 @@ fn build(figment: Figment) -> Result<Settings, Faults> {
     let found: Dict = figment.extract().map_err(fault)?;
     let mut faults = Vec::new();
     let merged = conform(&schema, found, "", &mut faults);
-    let settings: Option<Settings> = if faults.is_empty() {
-        match Figment::from(figment::providers::Serialized::defaults(merged)).extract::<Settings>()
-        {
-            Ok(settings) => Some(settings),
-            Err(error) => {
-                faults.extend(error.into_iter().map(|one| one.to_string()));
-                None
-            }
-        }
-    } else {
-        // Values of the right type are still checked, so that one start shows every fault.
-        lenient(&schema, merged)
-    };
+    let settings = extract(&schema, merged, &mut faults);
     if let Some(settings) = &settings {
         check::settings(settings, &mut faults);
     }
@@ -87,11 +79,55 @@ fn build(figment: Figment) -> Result<Settings, Faults> {
     }
 }
 
-fn lenient(schema: &Dict, merged: Dict) -> Option<Settings> {
-    let base = Figment::from(figment::providers::Serialized::defaults(schema.clone()));
-    base.merge(figment::providers::Serialized::defaults(merged))
-        .extract()
-        .ok()
+/// Reads the typed settings. A value that is of the right kind but not of its form (a span, a range) is named and its
+/// default taken, until nothing is left to complain about: one start shows every fault.
+fn extract(schema: &Dict, mut merged: Dict, faults: &mut Vec<String>) -> Option<Settings> {
+    fill(schema, &mut merged);
+    // Each round settles at least one key, and there are fewer keys than this.
+    for _ in 0..500 {
+        let typed = Figment::from(figment::providers::Serialized::defaults(merged.clone()));
+        let error = match typed.extract::<Settings>() {
+            Ok(settings) => return Some(settings),
+            Err(error) => error,
+        };
+        for one in error {
+            faults.push(format!("{}:{}", one.path.join("."), one.kind));
+            if !restore(schema, &mut merged, &one.path) {
+                return None;
+            }
+        }
+    }
+    None
+}
+
+/// Gives every key that was dropped its default.
+fn fill(schema: &Dict, merged: &mut Dict) {
+    for (key, default) in schema {
+        match (default, merged.get_mut(key)) {
+            (Value::Dict(_, inner), Some(Value::Dict(_, dict))) => fill(inner, dict),
+            (_, Some(_)) => {}
+            (default, None) => {
+                merged.insert(key.clone(), default.clone());
+            }
+        }
+    }
+}
+
+/// Puts the default of `path` back; whether there was one.
+fn restore(schema: &Dict, merged: &mut Dict, path: &[String]) -> bool {
+    let Some((key, rest)) = path.split_first() else {
+        return false;
+    };
+    match (schema.get(key), merged.get_mut(key), rest.is_empty()) {
+        (Some(Value::Dict(_, inner)), Some(Value::Dict(_, dict)), false) => {
+            restore(inner, dict, rest)
+        }
+        (Some(default), Some(value), _) => {
+            *value = default.clone();
+            true
+        }
+        _ => false,
+    }
 }
 
 /// Keeps what fits the schema, names what does not, and turns numbers from the environment into text where text is due.
@@ -193,8 +229,13 @@ mod tests {
             ("database.max_connections", "many"),
             ("auth.access_ttl", "PT1H"),
             ("crypto.master_key", "short"),
+            ("queue.claim_after", "soon"),
+            ("complaint.resolution", "P1Y"),
+            ("limits.login", "0"),
+            ("log.filter", "linjian=[debug"),
         ])
-        .unwrap_err();
+        .err()
+        .unwrap();
         let text = faults.to_string();
         for key in [
             "http.listen",
@@ -202,6 +243,10 @@ mod tests {
             "database.max_connections",
             "auth.access_ttl",
             "crypto.master_key",
+            "queue.claim_after",
+            "complaint.resolution",
+            "limits.login",
+            "log.filter",
         ] {
             assert!(text.contains(key), "{key} is missing in {text}");
         }

@@ -15,10 +15,7 @@ use crate::{
     referral,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{io::Write, path::Path};
 
 /// Idempotent: every start runs it.
 pub(super) async fn first_start(ctx: &Ctx) -> Result<()> {
@@ -62,24 +59,35 @@ pub(super) fn jwt_secret(settings: &Settings) -> Result<String> {
         return Ok(settings.auth.jwt_secret.clone());
     }
     let path = settings.data_dir.join("keys").join("jwt.key");
-    if let Ok(secret) = std::fs::read_to_string(&path) {
-        return Ok(secret.trim().to_owned());
+    if !path.exists() {
+        make_private(&path, vault::random_token(32).as_bytes()).map_err(AppError::internal)?;
     }
-    let secret = vault::random_token(32);
-    write_private(&path, secret.as_bytes())?;
-    Ok(secret)
+    let secret = std::fs::read_to_string(&path).map_err(AppError::internal)?;
+    let secret = secret.trim();
+    if secret.len() < 32 {
+        let what = "the token key file is too short; remove it to make a new one";
+        return Err(AppError::internal(what));
+    }
+    Ok(secret.to_owned())
 }
 
-fn write_private(path: &PathBuf, bytes: &[u8]) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(AppError::internal)?;
-    }
+/// Makes a file with mode 0600, whole or not at all; a twin that was first wins.
+fn make_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder)?;
+    let draft = folder.join(format!(".draft-{}", vault::random_code(12)));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(AppError::internal)?;
-    file.write_all(bytes).map_err(AppError::internal)
+    let mut file = options.open(&draft)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        done => done,
+    }
 }
 
 /// Whether the deployment's keys can be read, or made.

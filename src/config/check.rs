@@ -49,19 +49,36 @@ fn backends(s: &Settings, faults: &mut Vec<String>) {
         faults,
         "database.url:应为 sqlite: 或 postgres:// 地址,或留空",
     );
+    // Reader and writer are two handles; in memory they would be two databases.
+    must(
+        !url.contains(":memory:") && !url.contains("mode=memory"),
+        faults,
+        "database.url:SQLite 需要一个文件,不能在内存中",
+    );
     must(
         (1..=1000).contains(&s.database.max_connections),
         faults,
         "database.max_connections:应在 1 到 1000 之间",
     );
     let redis = &s.queue.redis_url;
-    let known = redis.is_empty() || redis.starts_with("redis://") || redis.starts_with("rediss://");
+    let schemes = [
+        "redis://",
+        "rediss://",
+        "redis+cluster://",
+        "rediss+cluster://",
+    ];
+    let known = redis.is_empty() || schemes.iter().any(|scheme| redis.starts_with(scheme));
     must(
         known,
         faults,
         "queue.redis_url:应为 redis:// 或 rediss:// 地址,或留空",
     );
-    must(!s.queue.prefix.is_empty(), faults, "queue.prefix:不能为空");
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
+    must(
+        (1..=64).contains(&s.queue.prefix.len()) && s.queue.prefix.bytes().all(plain),
+        faults,
+        "queue.prefix:1 到 64 个小写字母、数字或 - _ .",
+    );
     must(
         (1..=100).contains(&s.queue.max_attempts),
         faults,
@@ -168,6 +185,11 @@ fn rules(s: &Settings, faults: &mut Vec<String>) {
         s.customer.silver_visits <= s.customer.gold_visits,
         faults,
         "customer.silver_visits:不得大于 customer.gold_visits",
+    );
+    must(
+        tracing_subscriber::EnvFilter::try_new(&s.log.filter).is_ok(),
+        faults,
+        "log.filter:应为日志级别或过滤式,如 info 或 linjian=debug,info",
     );
     must(
         ["text", "json"].contains(&s.log.format.as_str()),

@@ -1,5 +1,6 @@
 //! Bodies: size first, then JSON with unknown fields refused, then `validator`; every fault with a JSON pointer.
 
+use super::order::recognised;
 use crate::kernel::{AppError, Code, FieldError, Result};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 use aws_lc_rs::digest;
@@ -33,7 +34,9 @@ where
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
         let bytes = read(payload.take(), LIMIT);
+        let recognised = recognised(req);
         Box::pin(async move {
+            recognised.await;
             let bytes = bytes.await?;
             if let Some(typed) = typed.filter(|typed| !typed.contains("json")) {
                 tracing::debug!(content_type = %typed, "body is not declared as JSON");
@@ -89,7 +92,40 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     })?;
     json.end()
         .map_err(|error| AppError::field("", "json", error.to_string()))?;
-    Ok(value)
+    match nul(bytes) {
+        Some(pointer) => Err(AppError::field(pointer, "nul", "文字里不能有 NUL 字符")),
+        None => Ok(value),
+    }
+}
+
+/// Where a text holds U+0000, which PostgreSQL cannot keep. Only an escape can bring one in.
+fn nul(bytes: &[u8]) -> Option<String> {
+    let escaped = bytes.windows(6).any(|six| six == br"\u0000");
+    let value = escaped.then(|| serde_json::from_slice::<serde_json::Value>(bytes).ok())??;
+    find_nul(&value, String::new())
+}
+
+fn find_nul(value: &serde_json::Value, at: String) -> Option<String> {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.contains('\0').then_some(at),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| find_nul(item, format!("{at}/{index}"))),
+        Value::Object(members) => members.iter().find_map(|(key, member)| {
+            if key.contains('\0') {
+                return Some(at.clone());
+            }
+            find_nul(member, format!("{at}/{}", escape(key)))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// A member's name in a JSON pointer (RFC 6901).
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 fn pointer_of(path: &serde_path_to_error::Path) -> String {
@@ -98,7 +134,7 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
         pointer.push('/');
         match segment {
             Segment::Seq { index } => pointer.push_str(&index.to_string()),
-            Segment::Map { key } => pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            Segment::Map { key } => pointer.push_str(&escape(key)),
             Segment::Enum { variant } => pointer.push_str(variant),
             Segment::Unknown => pointer.push('?'),
         }

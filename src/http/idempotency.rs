@@ -2,17 +2,25 @@
 
 use crate::{
     kernel::{AppError, Code, Result},
-    platform::Ctx,
+    platform::{
+        Ctx,
+        sealed::{Column, seal, unseal},
+    },
 };
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, http::StatusCode};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::Duration;
-use entity::{idempotency, ids::AccountId};
+use entity::{idempotency, ids::AccountId, values::Sealed};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect,
-    sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect, sea_query::OnConflict,
 };
 use serde::Serialize;
+use serde_json::Value;
 use std::future::{Ready, ready};
+
+/// How long a key and its answer are kept.
+const KEPT_FOR: Duration = Duration::days(3);
 
 /// How long a two-step request may run before another with the same key takes over.
 const TAKE_OVER_AFTER: Duration = Duration::seconds(30);
@@ -111,7 +119,7 @@ impl Once {
             return Ok(answer);
         }
         let answer = serde_json::to_value(effect(&tx).await?)?;
-        self.remember(&tx, status, &answer).await?;
+        self.remember(ctx, &tx, status, &answer).await?;
         ctx.commit(tx).await?;
         Ok(HttpResponse::build(status).json(answer))
     }
@@ -149,7 +157,7 @@ impl Once {
     ) -> Result<HttpResponse> {
         let tx = ctx.db.begin_write().await?;
         let answer = serde_json::to_value(effect(&tx).await?)?;
-        self.remember(&tx, status, &answer).await?;
+        self.remember(ctx, &tx, status, &answer).await?;
         ctx.commit(tx).await?;
         Ok(HttpResponse::build(status).json(answer))
     }
@@ -224,7 +232,8 @@ impl Once {
                 "这个 Idempotency-Key 已用于另一个请求",
             ));
         }
-        if let (Some(status), Some(body)) = (first.status, first.response) {
+        if let (Some(status), Some(kept)) = (first.status, &first.response) {
+            let body = open_answer(ctx, self.owner, kept)?;
             let status = u16::try_from(status)
                 .ok()
                 .and_then(|code| StatusCode::from_u16(code).ok());
@@ -253,18 +262,20 @@ impl Once {
         Ok(Claim::TakenOver)
     }
 
+    /// The answer is sealed: it may name a worker, and the key outlives the call (SEC-23).
     async fn remember(
         &self,
+        ctx: &Ctx,
         tx: &DatabaseTransaction,
         status: StatusCode,
-        answer: &serde_json::Value,
+        answer: &Value,
     ) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
         idempotency::ActiveModel {
             account_id: Set(self.owner),
             key: Set(key.clone()),
             status: Set(Some(i32::from(status.as_u16()))),
-            response: Set(Some(answer.clone())),
+            response: Set(Some(seal_answer(ctx, self.owner, answer)?)),
             locked_until: Set(None),
             ..Default::default()
         }
@@ -272,6 +283,39 @@ impl Once {
         .await?;
         Ok(())
     }
+}
+
+fn seal_answer(ctx: &Ctx, owner: AccountId, answer: &Value) -> Result<Value> {
+    let sealed = seal(
+        &ctx.vault,
+        Column::IdempotencyResponse,
+        owner,
+        &answer.to_string(),
+    )?;
+    Ok(Value::String(STANDARD.encode(sealed.envelope())))
+}
+
+fn open_answer(ctx: &Ctx, owner: AccountId, kept: &Value) -> Result<Value> {
+    let envelope = kept.as_str().and_then(|text| STANDARD.decode(text).ok());
+    let sealed = envelope.and_then(Sealed::from_envelope);
+    let sealed = sealed.ok_or_else(|| AppError::internal("a kept answer is no envelope"))?;
+    let text = unseal(&ctx.vault, Column::IdempotencyResponse, owner, &sealed)?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Forgets keys and answers that are older than [`KEPT_FOR`]: a caller who retries does so within minutes.
+///
+/// # Errors
+/// A database fault.
+pub async fn forget_answers(ctx: &Ctx) -> Result<u64> {
+    let before = ctx.env.now().checked_sub_signed(KEPT_FOR);
+    let tx = ctx.db.begin_write().await?;
+    let gone = idempotency::Entity::delete_many()
+        .filter(idempotency::Column::CreatedAt.lt(before))
+        .exec(&tx)
+        .await?;
+    ctx.commit(tx).await?;
+    Ok(gone.rows_affected)
 }
 
 /// Where a request with an outside call stands after its first transaction.

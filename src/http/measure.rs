@@ -4,6 +4,7 @@ use actix_web::{
     Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
+    http::Method,
     middleware::Next,
 };
 use std::time::Instant;
@@ -16,7 +17,7 @@ pub async fn measure<B: MessageBody>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let method = req.method().to_string();
+    let method = known(req.method()).to_owned();
     let route = req.match_pattern().unwrap_or_else(|| "unmatched".into());
     let start = Instant::now();
     let answer = next.call(req).await;
@@ -33,6 +34,20 @@ pub async fn measure<B: MessageBody>(
     metrics::histogram!("linjian_http_request_seconds", &labels)
         .record(start.elapsed().as_secs_f64());
     answer
+}
+
+/// The method, if it is one: a caller may invent any word, and each would be a series of its own.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// Adds one to a named counter of the business (`linjian_<what>_total`).

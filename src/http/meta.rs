@@ -52,26 +52,45 @@ fn device(agent: &str) -> &'static str {
 /// The client's address: the peer, or what a trusted proxy says (SEC-34).
 pub fn address_of(req: &HttpRequest) -> Option<IpAddr> {
     let peer = req.peer_addr()?.ip();
-    let trusted = req
-        .app_data::<web::Data<Settings>>()
-        .is_some_and(|settings| {
-            settings
-                .http
-                .trusted_proxies
-                .iter()
-                .any(|proxy| proxy.parse() == Ok(peer))
-        });
-    if !trusted {
-        return Some(peer);
+    let settings = req.app_data::<web::Data<Settings>>()?;
+    let trusted: Vec<IpAddr> = settings
+        .http
+        .trusted_proxies
+        .iter()
+        .filter_map(|proxy| proxy.parse::<IpAddr>().ok())
+        .map(|proxy| proxy.to_canonical())
+        .collect();
+    let lines = req.headers().get_all("x-forwarded-for");
+    let hops: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+    Some(client(peer.to_canonical(), &hops, &trusted))
+}
+
+/// The first address, from our side, that is not one of our proxies. Each proxy appends whom it saw, so everything left
+/// of an address we do not trust is a client's own word; a hop that is no address ends the walk.
+fn client(peer: IpAddr, lines: &[&str], trusted: &[IpAddr]) -> IpAddr {
+    let mut seen = peer;
+    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        if !trusted.contains(&seen) {
+            break;
+        }
+        match hop.trim().parse::<IpAddr>() {
+            Ok(address) => seen = address.to_canonical(),
+            Err(_) => break,
+        }
     }
-    let forwarded = req
-        .headers()
-        .get("x-forwarded-for")
-        .and_then(|value| value.to_str().ok());
-    forwarded
-        .and_then(|list| list.rsplit(',').next())
-        .and_then(|last| last.trim().parse().ok())
-        .or(Some(peer))
+    seen
+}
+
+/// What limits count an address by: an IPv6 customer owns a whole /64 and could be a new address with each call.
+pub fn limit_key(req: &HttpRequest) -> String {
+    match address_of(req) {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(v4)) => v4.to_string(),
+        Some(IpAddr::V6(v6)) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
 }
 
 fn mask(address: IpAddr) -> String {
@@ -84,5 +103,44 @@ fn mask(address: IpAddr) -> String {
             let [a, b, c, ..] = v6.segments();
             format!("{a:x}:{b:x}:{c:x}::/48")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::client;
+    use std::net::IpAddr;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_what_trusted_proxies_say_is_believed() {
+        let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
+        let from = |peer: &str, lines: &[&str]| client(ip(peer), lines, &proxies).to_string();
+        assert_eq!(
+            from("9.9.9.9", &["1.2.3.4"]),
+            "9.9.9.9",
+            "a stranger's word"
+        );
+        assert_eq!(from("10.0.0.1", &["1.2.3.4"]), "1.2.3.4");
+        assert_eq!(
+            from("10.0.0.1", &["6.6.6.6, 1.2.3.4"]),
+            "1.2.3.4",
+            "the client's own line"
+        );
+        assert_eq!(
+            from("10.0.0.1", &["6.6.6.6", "1.2.3.4"]),
+            "1.2.3.4",
+            "two headers"
+        );
+        assert_eq!(
+            from("10.0.0.1", &["1.2.3.4, 10.0.0.2"]),
+            "1.2.3.4",
+            "two hops"
+        );
+        assert_eq!(from("10.0.0.1", &["nonsense"]), "10.0.0.1");
+        assert_eq!(from("10.0.0.1", &[]), "10.0.0.1");
     }
 }

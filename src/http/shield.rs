@@ -1,6 +1,6 @@
 //! What surrounds every request: an id, a time limit, a rate limit by address, safe headers.
 
-use super::{address_of, problem_response};
+use super::{limit_key, problem_response};
 use crate::{
     kernel::{AppError, Code},
     platform::{Ctx, limiter::Limit},
@@ -61,10 +61,12 @@ async fn guarded<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let address =
-        address_of(req.request()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
-    if let Err(refusal) = ctx.limits.check(Limit::Address, &address) {
+    if let Err(refusal) = ctx.limits.check(Limit::Address, &limit_key(req.request())) {
         return Ok(req.into_response(problem_response(&refusal)));
+    }
+    // No name, code or id of ours has one, and PostgreSQL cannot even look for it.
+    if req.path().contains("%00") || req.path().contains('\0') {
+        return Ok(req.into_response(problem_response(&AppError::not_found())));
     }
     let limit = ctx
         .config
@@ -99,7 +101,9 @@ fn render(error: &Error) -> HttpResponse {
 /// Answers the framework makes itself (unknown path, wrong method) become problem documents too.
 fn settle<B: MessageBody + 'static>(answer: ServiceResponse<B>) -> ServiceResponse<BoxBody> {
     let status = answer.status();
-    let ours = answer.headers().get(header::CONTENT_TYPE).is_some();
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    // The framework's own refusals come bare or as plain text; ours, WeChat's and the sandbox's are JSON.
+    let ours = kind.is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain"));
     if status.as_u16() >= 400 && !ours {
         let (request, _) = answer.into_parts();
         return ServiceResponse::new(request, problem_response(&from_status(status)));

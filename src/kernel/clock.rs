@@ -43,9 +43,10 @@ impl ShiftClock {
         }
     }
 
-    /// Sets the whole offset (milliseconds), as read from the deployment's row.
+    /// Sets the whole offset (milliseconds), as read from the deployment's row. Time never goes back: a reader that
+    /// looked before an advance and writes after it changes nothing.
     pub fn set_offset_ms(&self, offset_ms: i64) {
-        self.offset_ms.store(offset_ms, Ordering::SeqCst);
+        self.offset_ms.fetch_max(offset_ms, Ordering::SeqCst);
     }
 
     /// The offset now in force, milliseconds.

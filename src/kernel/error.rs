@@ -121,15 +121,51 @@ impl From<sea_orm::DbErr> for AppError {
             Some(SqlErr::UniqueConstraintViolation(_)) => {
                 Self::new(Code::Conflict, "已经存在相同的记录").because(error)
             }
-            _ => match &error {
-                sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_) => {
-                    Self::new(Code::Unavailable, "数据库暂时不可用")
-                        .retry_after(1)
-                        .because(error)
-                }
-                _ => Self::internal(error),
-            },
+            _ if unstorable(&error) => {
+                Self::new(Code::Validation, "内容里有不能保存的字符").because(error)
+            }
+            _ if passing(&error) => Self::new(Code::Unavailable, "数据库暂时不可用")
+                .retry_after(1)
+                .because(error),
+            _ => Self::internal(error),
         }
+    }
+}
+
+/// The SQLSTATE of a fault, where the database gave one.
+fn sql_state(error: &sea_orm::DbErr) -> Option<String> {
+    let (sea_orm::DbErr::Exec(fault) | sea_orm::DbErr::Query(fault)) = error else {
+        return None;
+    };
+    let sea_orm::RuntimeErr::SqlxError(fault) = fault else {
+        return None;
+    };
+    fault
+        .as_database_error()?
+        .code()
+        .map(std::borrow::Cow::into_owned)
+}
+
+/// A NUL, or a `\u0000` in JSON: PostgreSQL keeps neither. The edge refuses them; this is the second line.
+fn unstorable(error: &sea_orm::DbErr) -> bool {
+    matches!(sql_state(error).as_deref(), Some("22021" | "22P05"))
+}
+
+/// A fault that is gone at the next try: a lost connection, a shutdown, a deadlock or a serialisation conflict.
+fn passing(error: &sea_orm::DbErr) -> bool {
+    use sea_orm::{DbErr, RuntimeErr, SqlxError};
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(fault)) | DbErr::Query(RuntimeErr::SqlxError(fault)) => {
+            let gone = matches!(
+                fault.as_ref(),
+                SqlxError::Io(_) | SqlxError::PoolClosed | SqlxError::PoolTimedOut
+            );
+            let state = sql_state(error);
+            let asked_again = ["57P01", "57P02", "57P03", "40001", "40P01"];
+            gone || state.is_some_and(|state| asked_again.contains(&state.as_str()))
+        }
+        _ => false,
     }
 }
 

@@ -3,6 +3,17 @@
 use chrono::{DateTime, Duration, FixedOffset, NaiveDate, TimeZone, Timelike, Utc};
 use std::str::FromStr;
 
+/// The first and the last day a query may name; beyond them there is no business.
+const FIRST_DAY: NaiveDate = day_or_epoch(NaiveDate::from_ymd_opt(1970, 1, 1));
+const LAST_DAY: NaiveDate = day_or_epoch(NaiveDate::from_ymd_opt(9999, 12, 31));
+
+const fn day_or_epoch(day: Option<NaiveDate>) -> NaiveDate {
+    match day {
+        Some(day) => day,
+        None => NaiveDate::MIN,
+    }
+}
+
 /// The offset of business time, UTC+8.
 pub fn shanghai() -> FixedOffset {
     FixedOffset::east_opt(8 * 3600).unwrap_or_else(|| chrono::Offset::fix(&Utc))
@@ -21,11 +32,16 @@ pub fn business_minute(at: DateTime<Utc>) -> u32 {
 
 /// The two moments that bound a business day: midnight and the next midnight.
 pub fn day_bounds(day: NaiveDate) -> (DateTime<Utc>, DateTime<Utc>) {
+    // What no database can store (PostgreSQL ends at 4713 BC) is brought to the nearest year that all can.
+    let day = day.clamp(FIRST_DAY, LAST_DAY);
     let start = day
         .and_hms_opt(0, 0, 0)
         .and_then(|naive| shanghai().from_local_datetime(&naive).single())
         .map_or(DateTime::<Utc>::MIN_UTC, |local| local.with_timezone(&Utc));
-    (start, start + Duration::days(1))
+    (
+        start,
+        start.checked_add_signed(Duration::days(1)).unwrap_or(start),
+    )
 }
 
 /// An ISO 8601 duration from days to seconds (`P7D`, `PT2H`), at most ten years. Months and years have no fixed
@@ -55,7 +71,16 @@ impl FromStr for Span {
         let parsed = text
             .parse::<iso8601_duration::Duration>()
             .map_err(|_| wrong())?;
-        if parsed.year != 0.0 || parsed.month != 0.0 {
+        // The library converts floats unchecked and panics beyond chrono's range, so the range is asked for first.
+        let days = f64::from(parsed.day)
+            + f64::from(parsed.hour) / 24.0
+            + f64::from(parsed.minute) / 1_440.0
+            + f64::from(parsed.second) / 86_400.0;
+        let whole = [parsed.day, parsed.hour, parsed.minute, parsed.second]
+            .iter()
+            .all(|part| part.fract() == 0.0);
+        let fixed = parsed.year == 0.0 && parsed.month == 0.0;
+        if !fixed || !whole || !(0.0..=3_660.0).contains(&days) {
             return Err(wrong());
         }
         let length = parsed.to_chrono().ok_or_else(wrong)?;
@@ -101,7 +126,18 @@ mod tests {
             "P1DT2H".parse::<Span>().map(Span::get),
             Ok(Duration::hours(26))
         );
-        for bad in ["P1M", "P1Y", "-P1D", "P0D", "1h", "", "P99999D"] {
+        for bad in [
+            "P1M",
+            "P1Y",
+            "-P1D",
+            "P0D",
+            "1h",
+            "",
+            "P99999D",
+            "PT0.5S",
+            "P1000000000000D",
+            "PT99999999999999999999999999999999999999999S",
+        ] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }
     }
@@ -115,5 +151,12 @@ mod tests {
             NaiveDate::from_ymd_opt(2026, 3, 2).unwrap()
         );
         assert_eq!(business_minute(start), 0);
+    }
+
+    #[test]
+    fn a_day_outside_history_is_brought_to_its_edge() {
+        let (first, _) = day_bounds(NaiveDate::MIN);
+        let (last, end) = day_bounds(NaiveDate::MAX);
+        assert!(first < last && last < end);
     }
 }

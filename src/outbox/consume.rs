@@ -1,14 +1,17 @@
 //! Handling events: each consumer in its own transaction with its inbox row.
 
 use crate::{
-    kernel::{AppError, Result},
+    kernel::{AppError, Code, Result},
     platform::Ctx,
 };
 use chrono::{DateTime, Duration, Utc};
 use entity::{ids::EventId, inbox, outbox};
+use futures_util::FutureExt;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    sea_query::OnConflict,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::{Expr, OnConflict},
 };
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
@@ -150,11 +153,16 @@ pub(super) async fn once(
 async fn one(ctx: &Ctx, registry: &Registry, row: outbox::Model) -> Result<()> {
     let attempts = row.attempts;
     let event = Delivered::from(row);
+    // One consumer's trouble is not another's: all get their turn, then the event waits for those that failed.
+    let mut trouble: Option<(&'static str, AppError)> = None;
     for consumer in registry.of_kind(&event.kind) {
-        if let Err(error) = handle(ctx, consumer.as_ref(), &event).await {
+        if let Err(error) = guarded(ctx, consumer.as_ref(), &event).await {
             tracing::warn!(event.kind = %event.kind, event.id = %event.id, consumer = consumer.name(), error = ?error, "an event failed");
-            return failed(ctx, &event, attempts, consumer.name(), &error).await;
+            trouble.get_or_insert((consumer.name(), error));
         }
+    }
+    if let Some((consumer, error)) = trouble {
+        return failed(ctx, &event, attempts, consumer, &error).await;
     }
     let tx = ctx.db.begin_write().await?;
     outbox::ActiveModel {
@@ -165,6 +173,14 @@ async fn one(ctx: &Ctx, registry: &Registry, row: outbox::Model) -> Result<()> {
     .update(&tx)
     .await?;
     ctx.commit(tx).await
+}
+
+/// A consumer that panics has failed like any other; the loop that called it lives on.
+async fn guarded(ctx: &Ctx, consumer: &dyn Consumer, event: &Delivered) -> Result<()> {
+    let handled = std::panic::AssertUnwindSafe(handle(ctx, consumer, event)).catch_unwind();
+    handled
+        .await
+        .unwrap_or_else(|_| Err(AppError::internal("the consumer panicked")))
 }
 
 async fn handle(ctx: &Ctx, consumer: &dyn Consumer, event: &Delivered) -> Result<()> {
@@ -214,24 +230,31 @@ async fn failed(
 ) -> Result<()> {
     let now = ctx.env.now();
     let attempts = attempts.saturating_add(1);
-    let dead = attempts >= ctx.config.queue.max_attempts;
+    // What is away comes back: an outage, however long, buries nothing.
+    let away = error.code == Code::Unavailable;
+    let dead = !away && attempts >= ctx.config.queue.max_attempts;
     let source = error
         .source
         .as_ref()
         .map(ToString::to_string)
         .unwrap_or_default();
     let tx = ctx.db.begin_write().await?;
-    outbox::ActiveModel {
-        id: Set(event.id),
-        attempts: Set(attempts),
-        published_at: Set(None),
-        retry_at: Set(now.checked_add_signed(backoff(attempts - 1))),
-        dead_at: Set(dead.then_some(now)),
-        last_error: Set(Some(format!("{consumer}: {error} {source}"))),
-        ..Default::default()
-    }
-    .update(&tx)
-    .await?;
+    let retry_at = now.checked_add_signed(backoff(attempts - 1));
+    let told = format!("{consumer}: {error} {source}");
+    // A twin that finished the event in the meantime is right: what is done stays done.
+    outbox::Entity::update_many()
+        .col_expr(outbox::Column::Attempts, Expr::value(attempts))
+        .col_expr(
+            outbox::Column::PublishedAt,
+            Expr::value(Option::<DateTime<Utc>>::None),
+        )
+        .col_expr(outbox::Column::RetryAt, Expr::value(retry_at))
+        .col_expr(outbox::Column::DeadAt, Expr::value(dead.then_some(now)))
+        .col_expr(outbox::Column::LastError, Expr::value(Some(told)))
+        .filter(outbox::Column::Id.eq(event.id))
+        .filter(outbox::Column::DoneAt.is_null())
+        .exec(&tx)
+        .await?;
     if dead {
         tracing::error!(event.kind = %event.kind, event.id = %event.id, consumer, "an event was buried as a dead letter");
         metrics::counter!("linjian_dead_letters_total").increment(1);

@@ -1,7 +1,7 @@
 //! Handing unpublished events to the queue.
 //!
-//! A row is due when it was never published, when its retry moment has come, or when the queue lost its memory: then
-//! every unfinished row is due again. Publishing twice is harmless, because consumers keep an inbox.
+//! A row is due when it was never published, when its retry moment has come, when it was published long ago and is not
+//! finished, or when the queue lost its memory: then every unfinished row is due again. Publishing twice is harmless, because consumers keep an inbox.
 
 use crate::{kernel::Result, platform::Ctx};
 use chrono::{DateTime, Utc};
@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 /// Rows handed over at once.
 const BATCH: u64 = 256;
+/// An event that was handed over so many claim times ago and is not finished is handed over again: its relay may have
+/// died between marking and publishing, or its consumer with the queue's only copy.
+const STALE_AFTER: i32 = 10;
 
 /// Publishes one batch and says how many rows it held.
 ///
@@ -58,11 +61,14 @@ fn unfinished() -> Condition {
 
 async fn claim(ctx: &Ctx, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     // A cheap look first: an idle relay must not take the writer.
-    let due = unfinished().add(Column::PublishedAt.is_null()).add(
-        Condition::any()
-            .add(Column::RetryAt.is_null())
-            .add(Column::RetryAt.lte(now)),
-    );
+    let stale = now.checked_sub_signed(ctx.config.queue.claim_after.get() * STALE_AFTER);
+    let unpublished = Condition::any()
+        .add(Column::PublishedAt.is_null())
+        .add(Column::PublishedAt.lt(stale.unwrap_or(DateTime::<Utc>::MIN_UTC)));
+    let ready = Condition::any()
+        .add(Column::RetryAt.is_null())
+        .add(Column::RetryAt.lte(now));
+    let due = unfinished().add(unpublished).add(ready);
     let pick = Query::select()
         .column(Column::Id)
         .from(Entity)

@@ -5,8 +5,9 @@ use crate::{
     kernel::{OrLog, Result},
     platform::{Ctx, test_clock},
 };
+use futures_util::FutureExt;
 use sea_orm::DbBackend;
-use std::{future::Future, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 use tokio::{sync::watch, task::JoinHandle};
 
 /// How often an unwoken relay looks: other nodes' events and retries come this late at most.
@@ -26,9 +27,11 @@ impl Workers {
         self.stop
             .send(true)
             .or_log("the workers had stopped by themselves");
+        // One deadline for all of them, not one each.
+        let deadline = tokio::time::Instant::now() + grace;
         for task in self.tasks {
             let abort = task.abort_handle();
-            if tokio::time::timeout(grace, task).await.is_err() {
+            if tokio::time::timeout_at(deadline, task).await.is_err() {
                 abort.abort();
             }
         }
@@ -65,10 +68,14 @@ where
     tokio::spawn(async move {
         while !*stopped.borrow_and_update() {
             // A step is never cut short: what it began it finishes, then the flag is read.
-            if let Err(error) = step(ctx.clone()).await {
-                tracing::warn!(error = ?error, "a background step failed; it will be repeated");
-                tokio::time::sleep(PAUSE).await;
+            match AssertUnwindSafe(step(ctx.clone())).catch_unwind().await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => {
+                    tracing::warn!(error = ?error, "a background step failed; it will be repeated");
+                }
+                Err(_) => tracing::error!("a background step panicked; it will be repeated"),
             }
+            tokio::time::sleep(PAUSE).await;
         }
     })
 }

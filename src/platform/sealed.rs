@@ -49,6 +49,8 @@ pub enum Column {
     BookingAddress,
     /// `booking.contact_phone`
     BookingPhone,
+    /// `idempotency.response`: an answer may name a worker.
+    IdempotencyResponse,
 }
 
 impl Column {
@@ -61,6 +63,7 @@ impl Column {
             Self::WorkerPhone => ("worker", "phone"),
             Self::BookingAddress => ("booking", "address"),
             Self::BookingPhone => ("booking", "contact_phone"),
+            Self::IdempotencyResponse => ("idempotency", "response"),
         };
         Place { table, column, row }
     }
