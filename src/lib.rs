@@ -27,5 +27,6 @@ pub mod rating;
 pub mod referral;
 pub mod report;
 pub mod rule;
+pub mod wallet;
 pub mod worker;
 pub mod workorder;

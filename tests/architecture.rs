@@ -261,6 +261,8 @@ mod tests {
         assert_eq!(of(short_files, "src/a.rs", &lines(501)).len(), 1);
         assert_eq!(of(short_files, "migration/src/a.rs", &lines(501)).len(), 1);
         assert_eq!(of(short_files, "tests/a.rs", &lines(701)).len(), 1);
+        assert_eq!(of(short_files, "src/a/tests/b.rs", &lines(701)).len(), 1);
+        none(&of(short_files, "src/a/tests/b.rs", &lines(700)));
         none(&of(short_files, "src/a.rs", &lines(500)));
         none(&of(short_files, "tests/a.rs", &lines(700)));
     }

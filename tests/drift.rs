@@ -5,8 +5,8 @@ use entity::{
     consent_record, consent_state, customer_tag, decision, deployment, idempotency, inbox,
     invitation, invitation_share, ledger_entry, message, notice, outbox, payment, payment_incident,
     photo, rating, referral, refresh_token, refund, reservation, reward, reward_event, ruleset,
-    service, session, staff, staff_task, subscribe_grant, suppression, timer, wechat_identity,
-    work_order, worker,
+    service, session, staff, staff_task, subscribe_grant, suppression, timer, voucher,
+    wechat_identity, work_order, worker,
 };
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -61,6 +61,7 @@ async fn declared() -> DatabaseConnection {
         .register(subscribe_grant::Entity)
         .register(suppression::Entity)
         .register(timer::Entity)
+        .register(voucher::Entity)
         .register(wechat_identity::Entity)
         .register(work_order::Entity)
         .register(worker::Entity)

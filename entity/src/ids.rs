@@ -94,6 +94,8 @@ typed_id! {
     SuppressionId,
     /// A timer.
     TimerId,
+    /// A voucher.
+    VoucherId,
     /// A wechat identity.
     WechatIdentityId,
     /// A worker.

@@ -42,6 +42,7 @@ pub mod staff_task;
 pub mod subscribe_grant;
 pub mod suppression;
 pub mod timer;
+pub mod voucher;
 pub mod wechat_identity;
 pub mod work_order;
 pub mod worker;

@@ -292,6 +292,17 @@ words! {
         /// The order was refunded afterwards.
         Reversed = "reversed",
     }
+    /// Where a voucher stands.
+    VoucherStatus {
+        /// Can be taken for a booking.
+        Open = "open",
+        /// A booking holds it.
+        Reserved = "reserved",
+        /// The booking it was for is completed.
+        Used = "used",
+        /// Taken back or run out.
+        Void = "void",
+    }
     /// What a reward was given for.
     RewardCause {
         /// The newcomer's benefit, by generation.

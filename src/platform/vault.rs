@@ -271,12 +271,12 @@ fn create_key_file(path: &Path) -> io::Result<()> {
     fs::remove_file(&draft).and(written)
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "without randomness there is no safe way on"
-)]
+/// Without randomness there is no safe way on: a token somebody can guess is worse than no process.
 fn fill(bytes: &mut [u8]) {
-    rand::fill(bytes).expect("the system gives random bytes");
+    if rand::fill(bytes).is_err() {
+        tracing::error!("the system gives no random bytes");
+        std::process::abort();
+    }
 }
 
 /// A random secret as base64url text: `bytes` bytes of it, but never fewer than the 16 (128 bits) of SEC-26.

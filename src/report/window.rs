@@ -25,6 +25,7 @@ pub(super) fn window(
     from: Option<&str>,
     to: Option<&str>,
 ) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
+    let both = from.is_some() && to.is_some();
     let earliest = DateTime::<Utc>::UNIX_EPOCH;
     let latest = DateTime::from_timestamp(32_503_680_000, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let from = from
@@ -33,7 +34,7 @@ pub(super) fn window(
     let to = to
         .map_or(Ok(latest), |text| bound("to", text, true))?
         .clamp(earliest, latest);
-    if from > to {
+    if from > to || (both && from == to) {
         return Err(AppError::field("/query/from", "range", "from 不能晚于 to"));
     }
     Ok((from, to))

@@ -47,3 +47,33 @@ on_both! {
         assert!(!String::from_utf8_lossy(&docs.bytes).contains("https://"), "the UI must work offline");
     }
 }
+
+on_both! {
+    async fn a_nul_in_any_text_is_refused_with_its_pointer(app) {
+        let answer = app.stranger().post_raw("auth/staff", "application/json", br#"{"username":"a\u0000b","password":"x"}"#.to_vec()).await;
+        let body = answer.problem(422, "validation");
+        assert_eq!(body["errors"][0]["pointer"], "/username");
+        // An escaped backslash before it is a text about NULs, not one that holds them.
+        let fine = app.stranger().post_raw("auth/staff", "application/json", br#"{"username":"a\\u0000b","password":"x"}"#.to_vec()).await;
+        fine.problem(401, "unauthenticated");
+        app.stranger().get("referrals/%00").await.problem(404, "not_found");
+    }
+
+    async fn who_may_call_is_answered_before_what_he_sent(app) {
+        let nonsense = json!({ "nonsense": true });
+        app.stranger().post("bookings", nonsense.clone()).await.problem(401, "unauthenticated");
+        let mei = app.customer("mei").await;
+        mei.post("admin/workers", nonsense.clone()).await.problem(403, "forbidden");
+        mei.get("admin/audit?limit=x").await.problem(403, "forbidden");
+        let manager = app.staff(&[entity::values::StaffRole::Manager]).await;
+        manager.post("admin/workers", nonsense).await.problem(422, "validation");
+    }
+
+    async fn a_fault_of_a_query_names_its_parameter(app) {
+        let mei = app.customer("mei").await;
+        let wrong = mei.get("bookings?limit=x").await.problem(422, "validation");
+        assert_eq!(wrong["errors"][0]["pointer"], "/query/limit");
+        let wrong = mei.get("bookings?limit=0").await.problem(422, "validation");
+        assert_eq!(wrong["errors"][0]["pointer"], "/query/limit");
+    }
+}

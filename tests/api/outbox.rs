@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::ids::AccountId;
 use linjian::{
-    kernel::{AppError, Result},
+    kernel::{AppError, Code, Result},
     outbox::{self, Consumer, Delivered, Event, Registry, timer},
     platform::Ctx,
 };
@@ -34,6 +34,10 @@ impl Event for Rang {
 struct Listener {
     heard: Arc<Mutex<Vec<u32>>>,
     failures: Arc<AtomicU32>,
+    /// Fails because something it needs is away.
+    away: bool,
+    /// Fails by panicking.
+    panics: bool,
 }
 
 #[async_trait::async_trait]
@@ -56,7 +60,13 @@ impl Consumer for Listener {
         let left = self.failures.load(Ordering::SeqCst);
         if left > 0 {
             self.failures.store(left - 1, Ordering::SeqCst);
-            return Err(AppError::internal("not now"));
+            assert!(!self.panics, "a consumer's own fault");
+            let away = AppError::new(Code::Unavailable, "away");
+            return Err(if self.away {
+                away
+            } else {
+                AppError::internal("not now")
+            });
         }
         let number = if event.kind == Rang::KIND {
             event.read::<Rang>()?.number
@@ -65,6 +75,30 @@ impl Consumer for Listener {
         };
         self.heard.lock().unwrap().push(number);
         Ok(())
+    }
+}
+
+/// The same under another name: the inbox tells them apart.
+struct Second(Listener);
+
+#[async_trait::async_trait]
+impl Consumer for Second {
+    fn name(&self) -> &'static str {
+        "test.second"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        self.0.kinds()
+    }
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        before: Value,
+    ) -> Result<()> {
+        self.0.handle(ctx, tx, event, before).await
     }
 }
 
@@ -170,5 +204,67 @@ on_both! {
         outbox::drain(ctx, &registry).await.unwrap();
         outbox::drain(ctx, &registry).await.unwrap();
         assert_eq!(heard(&listener), [999]);
+    }
+}
+
+on_both! {
+    async fn an_event_whose_relay_died_between_marking_and_publishing_is_handed_over_again(app) {
+        use entity::outbox::{Column, Entity};
+        use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+        let ctx = app.ctx();
+        let (listener, registry) = listening();
+        // The queue knows this deployment, so nothing tells the relay that a row was marked and never published.
+        outbox::drain(ctx, &registry).await.unwrap();
+        ring(ctx, 1..2).await;
+        Entity::update_many()
+            .col_expr(Column::PublishedAt, Expr::value(Some(now(ctx))))
+            .filter(Column::Kind.eq(Rang::KIND))
+            .exec(ctx.db.read())
+            .await
+            .unwrap();
+        outbox::relay::once(ctx).await.unwrap();
+        outbox::relay::once(ctx).await.unwrap();
+        ctx.test_clock.as_ref().unwrap().advance(chrono::Duration::minutes(6));
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert_eq!(heard(&listener), [1]);
+    }
+
+    async fn one_consumers_trouble_is_not_anothers(app) {
+        let ctx = app.ctx();
+        let (broken, sound) = (Listener::default(), Listener::default());
+        broken.failures.store(1, Ordering::SeqCst);
+        let registry = Registry::default().with(broken.clone()).with(Second(sound.clone()));
+        ring(ctx, 5..6).await;
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert_eq!((heard(&broken), heard(&sound)), (vec![], vec![5]));
+        ctx.test_clock.as_ref().unwrap().advance(chrono::Duration::seconds(5));
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert_eq!((heard(&broken), heard(&sound)), (vec![5], vec![5]));
+    }
+
+    async fn an_outage_buries_nothing_however_long_it_lasts(app) {
+        let ctx = app.ctx();
+        let listener = Listener { away: true, ..Listener::default() };
+        listener.failures.store(30, Ordering::SeqCst);
+        let registry = Registry::default().with(listener.clone());
+        ring(ctx, 9..10).await;
+        for _ in 0..31 {
+            outbox::drain(ctx, &registry).await.unwrap();
+            ctx.test_clock.as_ref().unwrap().advance(chrono::Duration::minutes(11));
+        }
+        assert_eq!(heard(&listener), [9]);
+        assert!(outbox::dead_letters(ctx, 10).await.unwrap().is_empty());
+    }
+
+    async fn a_consumer_that_panics_has_failed_like_any_other(app) {
+        let ctx = app.ctx();
+        let listener = Listener { panics: true, ..Listener::default() };
+        listener.failures.store(1, Ordering::SeqCst);
+        let registry = Registry::default().with(listener.clone());
+        ring(ctx, 3..4).await;
+        outbox::drain(ctx, &registry).await.unwrap();
+        ctx.test_clock.as_ref().unwrap().advance(chrono::Duration::seconds(5));
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert_eq!(heard(&listener), [3]);
     }
 }

@@ -21,7 +21,7 @@ const FLOORS: [(&str, u8); 35] = [
     ("notify", 50),
     ("booking", 60),
     ("payment", 60),
-    ("wallet", 60),
+    ("wallet", 50),
     ("workorder", 60),
     ("photo", 60),
     ("rating", 60),

@@ -53,11 +53,8 @@ pub(crate) fn names(files: &[File]) -> Vec<String> {
 pub(crate) fn short_files(files: &[File]) -> Vec<String> {
     let mut offences = Vec::new();
     for file in files {
-        let most = if file.path.starts_with("tests/") {
-            TEST_LINES
-        } else {
-            LINES
-        };
+        let test = file.path.contains("tests/") || file.path.ends_with("/tests.rs");
+        let most = if test { TEST_LINES } else { LINES };
         let lines = file.text.lines().count();
         if lines > most {
             offences.push(format!(
