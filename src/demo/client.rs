@@ -42,6 +42,7 @@ impl Tokens {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
+    length: usize,
 }
 
 impl Answer {
@@ -136,6 +137,7 @@ impl Client {
         let bytes = answer.bytes().await.map_err(AppError::internal)?;
         Ok(Answer {
             status,
+            length: bytes.len(),
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         })
     }
@@ -211,6 +213,16 @@ impl Client {
             Ok(request.multipart(form.part("file", file)))
         };
         Self::must(path, self.send(Method::POST, path, form).await?)
+    }
+
+    /// A page or picture that is not JSON: how many bytes came.
+    pub(crate) async fn page(&self, path: &str) -> Result<usize> {
+        let answer = self.send(Method::GET, path, Ok).await?;
+        Ok(if answer.status == 200 {
+            answer.length
+        } else {
+            0
+        })
     }
 
     /// Asks again until `enough` or five seconds have passed; the last answer either way. Events take a moment.

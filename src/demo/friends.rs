@@ -3,6 +3,7 @@
 use super::{
     act::{book, pay, rate, serve},
     client::Client,
+    narrator::said,
     story::{Cast, fresh_phone},
     visit::{first_slot, yuan},
 };
@@ -21,12 +22,16 @@ pub(crate) async fn bring(cast: &Cast<'_>, code: &str) -> Result<()> {
     let shown = li.get(&format!("referrals/{code}")).await?;
     say.tell(
         &format!(
-            "李女士看到:邀请人 {},对方将看到 {}",
-            shown["inviter_masked"], shown["what_inviter_sees"]
+            "李女士看到:邀请人 {},她将得到“{}”。{}",
+            said(&shown["inviter_masked"]),
+            said(&shown["benefit"]["text"]),
+            said(&shown["what_inviter_sees"])
         ),
         &format!(
-            "Li sees: invited by {}, who will see {}",
-            shown["inviter_masked"], shown["what_inviter_sees"]
+            "Li sees: invited by {}, her benefit: {}. {}",
+            said(&shown["inviter_masked"]),
+            said(&shown["benefit"]["text"]),
+            said(&shown["what_inviter_sees"])
         ),
     );
     let early = li.try_post("referrals", json!({ "code": code })).await?;

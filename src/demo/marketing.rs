@@ -1,6 +1,6 @@
 //! Step 7: the console's calls. A draft that breaks the law is stopped, mended, tried on history, published, rolled back.
 
-use super::{client::Client, story::Cast};
+use super::{client::Client, narrator::said, story::Cast};
 use crate::kernel::{AppError, Result};
 use serde_json::{Value, json};
 
@@ -11,10 +11,16 @@ pub(crate) async fn console(cast: &Cast<'_>) -> Result<()> {
     let staff = cast.stage.staff;
     let funnel = staff.get("admin/reports/referral-funnel?by=rule").await?;
     for row in funnel["items"].as_array().into_iter().flatten() {
-        let line = format!(
-            "· {}: {} → {} → {} → {}",
-            row["key"], row["asked"], row["sent"], row["opened"], row["redeemed"]
-        );
+        let steps = [
+            "asked",
+            "sent",
+            "opened",
+            "redeemed",
+            "first_paid",
+            "rewarded",
+        ];
+        let steps = steps.map(|step| row[step].to_string()).join(" → ");
+        let line = format!("· {}: {steps}", said(&row["key"]));
         say.tell(&line, &line);
     }
     let reported = funnel["items"]
@@ -22,8 +28,8 @@ pub(crate) async fn console(cast: &Cast<'_>) -> Result<()> {
         .is_some_and(|rows| !rows.is_empty());
     say.holds(
         reported,
-        "漏斗:邀约 → 送达 → 打开 → 绑定",
-        "The funnel: asked → sent → opened → redeemed",
+        "漏斗:邀约 → 送达 → 打开 → 绑定 → 首单 → 感谢",
+        "The funnel: asked → sent → opened → redeemed → first paid → rewarded",
     );
     why_not(cast, staff).await?;
     let graph = staff.get("admin/referral-graph?limit=500").await?;
@@ -48,11 +54,7 @@ async fn why_not(cast: &Cast<'_>, staff: &Client) -> Result<()> {
             .find(|condition| condition["outcome"] != "true" && condition["outcome"] != true)
     });
     if let Some(unmet) = unmet {
-        let line = format!(
-            "· {} {} {} ← {}",
-            unmet["fact"], unmet["op"], unmet["want"], unmet["got"]
-        );
-        cast.say.tell(&line, &line);
+        cast.say.condition(unmet);
     }
     cast.say.holds(
         missed.is_some(),
@@ -101,8 +103,11 @@ async fn draft(cast: &Cast<'_>, staff: &Client) -> Result<()> {
         .filter(|one| one["severity"] == "block")
     {
         let line = format!(
-            "· {} {}({})",
-            finding["id"], finding["message"], finding["clause"]
+            "· {} {}({})→ {}",
+            said(&finding["id"]),
+            said(&finding["message"]),
+            said(&finding["clause"]),
+            said(&finding["fix"])
         );
         say.tell(&line, &line);
     }

@@ -1,12 +1,24 @@
 //! Telling the story, in Chinese or English, and keeping count of what did not hold.
 
 use super::StaffLogin;
-use crate::cli::Lang;
-use std::cell::Cell;
+use crate::{cli::Lang, kernel::shanghai};
+use serde_json::Value;
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+};
 
 pub(crate) struct Narrator {
     lang: Lang,
     broken: Cell<u32>,
+    labels: RefCell<HashMap<String, String>>,
+}
+
+/// A value as it is said: a text without its quotes.
+pub(crate) fn said(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 impl Narrator {
@@ -14,7 +26,46 @@ impl Narrator {
         Self {
             lang,
             broken: Cell::new(0),
+            labels: RefCell::default(),
         }
+    }
+
+    /// Remembers what the fact catalogue calls its facts.
+    pub(crate) fn learn(&self, facts: &Value) {
+        let named = facts["items"].as_array().into_iter().flatten();
+        let named = named.map(|fact| (said(&fact["name"]), said(&fact["label"])));
+        self.labels.borrow_mut().extend(named);
+    }
+
+    /// A moment on the shop's clock.
+    pub(crate) fn moment(&self, value: &Value) -> String {
+        let at = value
+            .as_str()
+            .and_then(|text| chrono::DateTime::parse_from_rfc3339(text).ok());
+        let form = self.pick("%-m月%-d日 %H:%M", "%-d %B, %H:%M");
+        at.map(|at| at.with_timezone(&shanghai()).format(form).to_string())
+            .unwrap_or_default()
+    }
+
+    /// One condition of a decision: what was wanted and what was found.
+    pub(crate) fn condition(&self, condition: &Value) {
+        let fact = said(&condition["fact"]);
+        let label = self.labels.borrow().get(&fact).cloned();
+        let (zh, en) = match condition["op"].as_str().unwrap_or_default() {
+            "gte" => ("不低于", "at least"),
+            "gt" => ("高于", "above"),
+            "lte" => ("不高于", "at most"),
+            "lt" => ("低于", "below"),
+            "eq" => ("等于", "is"),
+            "ne" => ("不是", "is not"),
+            _ => ("满足", "meets"),
+        };
+        let (want, got) = (said(&condition["want"]), said(&condition["got"]));
+        let name = label.unwrap_or_else(|| fact.clone());
+        self.tell(
+            &format!("· {name} 应{zh} {want},实际 {got}"),
+            &format!("· {fact} {en} {want}: found {got}"),
+        );
     }
 
     fn pick<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {

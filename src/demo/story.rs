@@ -38,6 +38,7 @@ pub(crate) async fn play(anyone: &Client, login: &StaffLogin, say: &Narrator) ->
 async fn steps(anyone: &Client, login: &StaffLogin, say: &Narrator) -> Result<()> {
     let body = json!({ "username": login.username, "password": login.password });
     let staff = anyone.login("auth/staff", body).await?;
+    say.learn(&staff.get("admin/facts").await?);
     let stage = Stage {
         anyone,
         staff: &staff,

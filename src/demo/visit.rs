@@ -2,6 +2,7 @@
 
 use super::{
     act::{self, book, pay, slot},
+    narrator::said,
     story::Cast,
 };
 use crate::kernel::{AppError, Result, business_date};
@@ -22,14 +23,15 @@ pub(crate) async fn book_and_pay(cast: &Cast<'_>) -> Result<Value> {
     let total = booking["total_fen"].as_i64().unwrap_or_default();
     say.tell(
         &format!(
-            "{} 上门,{},共 {}",
-            start,
-            booking["worker"]["name"],
+            "{} 上门,家政员 {},共 {}",
+            say.moment(&start),
+            said(&booking["worker"]["name"]),
             yuan(total)
         ),
         &format!(
-            "{start}, worker {}, {} in all",
-            booking["worker"]["name"],
+            "{}, worker {}, {} in all",
+            say.moment(&start),
+            said(&booking["worker"]["name"]),
             yuan(total)
         ),
     );
@@ -222,11 +224,7 @@ pub(crate) async fn rate_and_decide(cast: &Cast<'_>, booking: &Value) -> Result<
     let items = decisions["items"].as_array().cloned().unwrap_or_default();
     for one in items.iter().filter(|one| one["outcome"] == "fired") {
         for condition in one["conditions"].as_array().into_iter().flatten() {
-            let line = format!(
-                "· {} {} {} → {}",
-                condition["fact"], condition["op"], condition["want"], condition["got"]
-            );
-            say.tell(&line, &line);
+            say.condition(condition);
         }
     }
     Ok(())
@@ -240,6 +238,7 @@ pub(crate) async fn invitation(cast: &Cast<'_>) -> Result<String> {
         "邀约在合适的时刻出现",
         "The invitation appears at a good hour",
     );
+    let before = messages(&cast.stage.anyone.get("/sandbox/inbox").await?);
     let account = json!({ "account": cast.mei.id, "template": "visit_followup" });
     cast.stage
         .anyone
@@ -253,8 +252,8 @@ pub(crate) async fn invitation(cast: &Cast<'_>) -> Result<String> {
     let list = cast.mei.until("me/invitations", some).await?;
     let first = list["items"].get(0).cloned().unwrap_or_default();
     say.tell(
-        &format!("计划发送时间 {}", first["scheduled_at"]),
-        &format!("Scheduled for {}", first["scheduled_at"]),
+        &format!("计划发送时间 {}", say.moment(&first["scheduled_at"])),
+        &format!("Scheduled for {}", say.moment(&first["scheduled_at"])),
     );
     cast.stage.advance_to(&first["scheduled_at"]).await?;
     let sent = |list: &Value| {
@@ -269,28 +268,35 @@ pub(crate) async fn invitation(cast: &Cast<'_>) -> Result<String> {
         "邀约已送达,不在 21:00–09:00 静默时段",
         "Delivered, outside the quiet hours 21:00–09:00",
     );
-    say.tell(
-        &format!("{}", first["message"]),
-        &format!("{}", first["message"]),
-    );
-    say.tell(
-        &format!("分享卡 {}", first["share"]["path"]),
-        &format!("Share card {}", first["share"]["path"]),
-    );
-    let inbox = cast.stage.anyone.get("/sandbox/inbox").await?;
-    let count = inbox["items"]
-        .as_array()
-        .or(inbox.as_array())
-        .map_or(0, Vec::len);
-    say.tell(
-        &format!("微信沙箱收件箱共 {count} 条"),
-        &format!("{count} messages in the sandbox inbox"),
-    );
-    let code = first["code"].as_str().unwrap_or_default().to_owned();
+    say.tell(&said(&first["message"]), &said(&first["message"]));
+    let path = said(&first["share"]["path"]);
+    say.tell(&format!("分享卡 {path}"), &format!("Share card {path}"));
+    let one_more = |list: &Value| messages(list) == before + 1;
+    let inbox = cast.stage.anyone.until("/sandbox/inbox", one_more).await?;
     say.holds(
-        !code.is_empty(),
-        "带有专属小程序码与纸质海报",
-        "With a mini-program code and a paper poster",
+        one_more(&inbox),
+        "她勾选过一次订阅消息,微信里也收到一条,只有一条",
+        "She had ticked one message: WeChat shows one, and only one",
+    );
+    let code = said(&first["code"]);
+    let printed = cast
+        .stage
+        .anyone
+        .page(&format!("referrals/{code}/poster"))
+        .await?;
+    let drawn = cast
+        .stage
+        .anyone
+        .page(&format!("referrals/{code}/qr.png"))
+        .await?;
+    say.holds(
+        printed > 0 && drawn > 0,
+        "带有专属小程序码与可打印的 A5 海报",
+        "With a mini-program code and an A5 poster to print",
     );
     Ok(code)
+}
+
+fn messages(inbox: &Value) -> usize {
+    inbox["items"].as_array().map_or(0, Vec::len)
 }
