@@ -292,7 +292,6 @@ mod tests {
     }
 
     #[tokio::test]
-    #[ignore = "needs an S3-compatible store: LINJIAN_TEST_S3_ENDPOINT with bucket `linjian-test`, keys `test`/`test`"]
     #[expect(
         clippy::disallowed_methods,
         reason = "tests are told by the environment where the store is"

@@ -10,6 +10,7 @@
 mod support;
 
 mod booking;
+mod command;
 mod complaint;
 mod consent;
 mod crash;
