@@ -201,12 +201,14 @@ pub fn error_table() -> String {
          Generated from `src/kernel/code.rs`: `cargo run -- errors > docs/errors.md`.\n\n| code | status | title |\n| --- | --- | --- |\n",
     );
     for code in Code::ALL {
-        text.push_str(&format!(
-            "| `{}` | {} | {} |\n",
-            code.slug(),
-            code.status(),
-            code.title()
-        ));
+        let row = [
+            format!("`{}`", code.slug()),
+            code.status().to_string(),
+            code.title().to_owned(),
+        ];
+        text.push_str("| ");
+        text.push_str(&row.join(" | "));
+        text.push_str(" |\n");
     }
     text
 }

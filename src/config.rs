@@ -45,7 +45,7 @@ pub fn load(file: Option<&Path>) -> Result<Settings, Faults> {
     for (key, value) in Env::prefixed("LINJIAN__").split("__").iter() {
         figment = figment.merge((key.as_str(), value));
     }
-    build(figment)
+    build(&figment)
 }
 
 /// The defaults with some keys set, as tests and the demo start them: `("http.listen", "127.0.0.1:0")`.
@@ -57,10 +57,10 @@ pub fn with_overrides(overrides: &[(&str, &str)]) -> Result<Settings, Faults> {
     for (key, value) in overrides {
         figment = figment.merge((*key, *value));
     }
-    build(figment)
+    build(&figment)
 }
 
-fn build(figment: Figment) -> Result<Settings, Faults> {
+fn build(figment: &Figment) -> Result<Settings, Faults> {
     let fault =
         |error: figment::Error| Faults(error.into_iter().map(|one| one.to_string()).collect());
     let schema: Dict = Figment::from(Toml::string(DEFAULT))
@@ -256,6 +256,6 @@ mod tests {
     fn a_number_where_text_is_due_stays_the_text() {
         let figment =
             Figment::from(Toml::string(DEFAULT)).merge(("wechat.mchid", 1_900_000_109_u64));
-        assert_eq!(build(figment).unwrap().wechat.mchid, "1900000109");
+        assert_eq!(build(&figment).unwrap().wechat.mchid, "1900000109");
     }
 }

@@ -84,45 +84,23 @@ async fn booking(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .to("worker", "id"),
         );
     schema.create_table(table).await?;
-    schema
-        .create_index(
-            Index::create()
-                .name("ix_booking_customer_id_id")
-                .table("booking")
-                .col("customer_id")
-                .col("id")
-                .to_owned(),
-        )
-        .await?;
-    schema
-        .create_index(
-            Index::create()
-                .name("ix_booking_worker_id_start_at")
-                .table("booking")
-                .col("worker_id")
-                .col("start_at")
-                .to_owned(),
-        )
-        .await?;
-    schema
-        .create_index(
-            Index::create()
-                .name("ix_booking_status_hold_expires_at")
-                .table("booking")
-                .col("status")
-                .col("hold_expires_at")
-                .to_owned(),
-        )
-        .await?;
-    schema
-        .create_index(
-            Index::create()
-                .name("ix_booking_completed_at")
-                .table("booking")
-                .col("completed_at")
-                .to_owned(),
-        )
-        .await?;
+    let indexes: [(&str, &[&str]); 4] = [
+        ("ix_booking_customer_id_id", &["customer_id", "id"]),
+        ("ix_booking_worker_id_start_at", &["worker_id", "start_at"]),
+        (
+            "ix_booking_status_hold_expires_at",
+            &["status", "hold_expires_at"],
+        ),
+        ("ix_booking_completed_at", &["completed_at"]),
+    ];
+    for (name, columns) in indexes {
+        let mut index = Index::create();
+        index.name(name).table("booking");
+        for column in columns {
+            index.col(*column);
+        }
+        schema.create_index(index).await?;
+    }
     Ok(())
 }
 

@@ -37,6 +37,17 @@ pub(crate) struct SampleCustomer {
     pub(crate) area: String,
 }
 
+impl Company {
+    /// The device of the worker a booking was given to.
+    pub(crate) async fn device(&self, stage: &Stage<'_>, booking: &Value) -> Result<Client> {
+        let name = booking["worker"]["name"].as_str().unwrap_or_default();
+        let worker = self.workers.iter().find(|worker| worker.name == name);
+        let worker =
+            worker.ok_or_else(|| AppError::internal("a booking names nobody of the company"))?;
+        stage.worker(&worker.phone).await
+    }
+}
+
 pub(crate) fn sample() -> Result<Company> {
     Figment::from(Toml::string(COMPANY))
         .extract()
@@ -133,14 +144,7 @@ async fn finish(
     booking: &Value,
 ) -> Result<()> {
     stage.advance_to(&booking["start_at"]).await?;
-    let assigned = booking["worker"]["name"].as_str().unwrap_or_default();
-    let worker = company
-        .workers
-        .iter()
-        .find(|worker| worker.name == assigned);
-    let worker =
-        worker.ok_or_else(|| AppError::internal("a booking names nobody of the company"))?;
-    let device = stage.worker(&worker.phone).await?;
+    let device = company.device(stage, booking).await?;
     serve(&device, booking).await?;
     let id = booking["id"].as_str().unwrap_or_default();
     person

@@ -7,7 +7,7 @@ use super::{
     story::{Cast, fresh_phone},
     visit::{first_slot, yuan},
 };
-use crate::kernel::{AppError, Result};
+use crate::kernel::Result;
 use serde_json::{Value, json};
 
 /// The chain of friends and its rewards.
@@ -133,15 +133,8 @@ async fn order(cast: &Cast<'_>, person: &Client, phone: &str) -> Result<Value> {
     let total = booking["total_fen"].as_i64().unwrap_or_default();
     pay(person, &booking, total, 1).await?;
     cast.stage.advance_to(&start).await?;
-    let name = booking["worker"]["name"].as_str().unwrap_or_default();
-    let sample = cast
-        .company
-        .workers
-        .iter()
-        .find(|worker| worker.name == name);
-    let sample =
-        sample.ok_or_else(|| AppError::internal("the worker is not of the sample company"))?;
-    serve(&cast.stage.worker(&sample.phone).await?, &booking).await?;
+    let worker = cast.company.device(&cast.stage, &booking).await?;
+    serve(&worker, &booking).await?;
     let id = booking["id"].as_str().unwrap_or_default();
     person
         .post(

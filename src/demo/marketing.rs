@@ -96,7 +96,7 @@ async fn draft(cast: &Cast<'_>, staff: &Client) -> Result<()> {
     let findings = staff
         .post(&format!("admin/rulesets/{id}/check"), json!({}))
         .await?;
-    for finding in findings["findings"]
+    for one in findings["findings"]
         .as_array()
         .into_iter()
         .flatten()
@@ -104,10 +104,10 @@ async fn draft(cast: &Cast<'_>, staff: &Client) -> Result<()> {
     {
         let line = format!(
             "· {} {}({})→ {}",
-            said(&finding["id"]),
-            said(&finding["message"]),
-            said(&finding["clause"]),
-            said(&finding["fix"])
+            said(&one["id"]),
+            said(&one["message"]),
+            said(&one["clause"]),
+            said(&one["fix"])
         );
         say.tell(&line, &line);
     }

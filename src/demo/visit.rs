@@ -98,15 +98,7 @@ pub(crate) async fn deliver(cast: &Cast<'_>, booking: &Value) -> Result<()> {
         )
         .await?;
     cast.stage.advance_to(&booking["start_at"]).await?;
-    let name = booking["worker"]["name"].as_str().unwrap_or_default();
-    let sample = cast
-        .company
-        .workers
-        .iter()
-        .find(|worker| worker.name == name);
-    let sample =
-        sample.ok_or_else(|| AppError::internal("the worker is not of the sample company"))?;
-    let worker = cast.stage.worker(&sample.phone).await?;
+    let worker = cast.company.device(&cast.stage, booking).await?;
     let arrival = worker
         .post(
             &format!("worker/jobs/{id}/check-in"),
@@ -200,11 +192,7 @@ pub(crate) async fn rate_and_decide(cast: &Cast<'_>, booking: &Value) -> Result<
         "准时、细致,厨房像新的一样。",
     )
     .await?;
-    say.holds(
-        rating["score"].to_string() == "4.8",
-        "得分 4.80",
-        "Score 4.80",
-    );
+    say.holds(said(&rating["score"]) == "4.8", "得分 4.80", "Score 4.80");
     let id = booking["id"].as_str().unwrap_or_default();
     let fired = |list: &Value| {
         list["items"]

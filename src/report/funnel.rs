@@ -58,7 +58,7 @@ struct FunnelQuery {
 
 /// One row of the funnel.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Stage {
+struct FunnelRow {
     /// Rule, generation or service; `all` for the sum.
     key: String,
     /// Invitations made.
@@ -88,12 +88,12 @@ struct Stage {
 struct FunnelOut {
     from: DateTime<Utc>,
     to: DateTime<Utc>,
-    items: Vec<Stage>,
-    total: Stage,
+    items: Vec<FunnelRow>,
+    total: FunnelRow,
 }
 
 #[derive(FromQueryResult)]
-struct Row {
+struct Counted {
     key: String,
     asked: i64,
     sent: i64,
@@ -145,11 +145,11 @@ async fn funnel(
     let db = ctx.db.read();
     let backend = db.get_database_backend();
     let span = || vec![from.into(), to.into()];
-    let rows = Row::find_by_statement(statement(backend, &counts(by), span()))
+    let rows = Counted::find_by_statement(statement(backend, &counts(by), span()))
         .all(db)
         .await?;
     let mut waits = waits(&ctx, by, span()).await?;
-    let items: Vec<Stage> = rows.into_iter().map(|row| stage(row, &mut waits)).collect();
+    let items: Vec<FunnelRow> = rows.into_iter().map(|row| stage(row, &mut waits)).collect();
     let total = total(&ctx, &items, waits.remove("").unwrap_or_default(), span()).await?;
     Ok(HttpResponse::Ok().json(FunnelOut {
         from,
@@ -162,7 +162,7 @@ async fn funnel(
 /// How long each friend took, by key; all of them under the empty key.
 async fn waits(ctx: &Ctx, by: By, span: Vec<sea_orm::Value>) -> Result<BTreeMap<String, Vec<i64>>> {
     #[derive(FromQueryResult)]
-    struct Came {
+    struct Arrival {
         key: String,
         sent_at: DateTime<Utc>,
         came_at: DateTime<Utc>,
@@ -176,7 +176,7 @@ async fn waits(ctx: &Ctx, by: By, span: Vec<sea_orm::Value>) -> Result<BTreeMap<
         )
     );
     let db = ctx.db.read();
-    let came = Came::find_by_statement(statement(db.get_database_backend(), &sql, span))
+    let came = Arrival::find_by_statement(statement(db.get_database_backend(), &sql, span))
         .all(db)
         .await?;
     let mut waits: BTreeMap<String, Vec<i64>> = BTreeMap::new();
@@ -188,8 +188,8 @@ async fn waits(ctx: &Ctx, by: By, span: Vec<sea_orm::Value>) -> Result<BTreeMap<
     Ok(waits)
 }
 
-fn stage(row: Row, waits: &mut BTreeMap<String, Vec<i64>>) -> Stage {
-    Stage {
+fn stage(row: Counted, waits: &mut BTreeMap<String, Vec<i64>>) -> FunnelRow {
+    FunnelRow {
         median_seconds_to_convert: median(waits.remove(&row.key).unwrap_or_default()),
         k_factor: hundredths(row.friends, row.inviters),
         key: row.key,
@@ -207,10 +207,10 @@ fn stage(row: Row, waits: &mut BTreeMap<String, Vec<i64>>) -> Stage {
 /// The sum of all rows. A person asked by two rules is one inviter, so inviters are counted anew.
 async fn total(
     ctx: &Ctx,
-    items: &[Stage],
+    items: &[FunnelRow],
     waits: Vec<i64>,
     span: Vec<sea_orm::Value>,
-) -> Result<Stage> {
+) -> Result<FunnelRow> {
     let db = ctx.db.read();
     let sql = "SELECT COUNT(DISTINCT customer_id) AS inviters FROM invitation WHERE created_at >= ? AND created_at < ?";
     let row = db
@@ -219,9 +219,9 @@ async fn total(
     let inviters: i64 = row
         .ok_or_else(|| AppError::internal("a count without a row"))?
         .try_get("", "inviters")?;
-    let sum = |of: fn(&Stage) -> i64| items.iter().map(of).sum::<i64>();
+    let sum = |of: fn(&FunnelRow) -> i64| items.iter().map(of).sum::<i64>();
     let friends = sum(|one| one.friends);
-    Ok(Stage {
+    Ok(FunnelRow {
         key: "all".into(),
         asked: sum(|one| one.asked),
         sent: sum(|one| one.sent),

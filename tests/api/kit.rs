@@ -1,5 +1,7 @@
 //! The web kit: malformed input, unknown paths, limits, headers.
 
+use crate::support::{Backend, TestApp};
+use linjian::outbox;
 use serde_json::json;
 
 on_both! {
@@ -76,4 +78,68 @@ on_both! {
         let wrong = mei.get("bookings?limit=0").await.problem(422, "validation");
         assert_eq!(wrong["errors"][0]["pointer"], "/query/limit");
     }
+}
+
+async fn moves_the_clock_and_restarts(backend: Backend) {
+    let app = TestApp::start(backend).await;
+    let manager = app.staff(&[entity::values::StaffRole::Manager]).await;
+    let mei = app.customer("mei").await;
+    app.crew("13800001000").await;
+    let booking = app.books(&mei).await;
+    let moved = manager
+        .post("admin/test-clock", json!({ "advance": "P1D" }))
+        .await
+        .expect(200);
+    let before: chrono::DateTime<chrono::Utc> = moved["now"].as_str().unwrap().parse().unwrap();
+    let app = app.restart().await;
+    assert!(app.ctx().env.now() >= before, "time went back");
+    app.drain().await;
+    // The hold ran out while nobody was there.
+    let mei = app.customer("mei").await;
+    let path = format!("bookings/{}", booking["id"].as_str().unwrap());
+    assert_eq!(mei.get(&path).await.expect(200)["status"], "expired");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_moved_clock_and_its_timers_survive_a_restart_on_sqlite_and_memory() {
+    moves_the_clock_and_restarts(Backend::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_moved_clock_and_its_timers_survive_a_restart_on_postgres_and_redis() {
+    moves_the_clock_and_restarts(Backend::Production).await;
+}
+
+async fn stops_in_mid_flight(backend: Backend) {
+    let app = TestApp::working(backend).await;
+    let crew = app.crew("13800001000").await;
+    let mei = app.customer("mei").await;
+    mei.consents("referral_profiling", None).await;
+    let booking = app.visit(&mei, &crew).await;
+    let path = format!("bookings/{}/rating", booking["id"].as_str().unwrap());
+    let stars =
+        json!({ "quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": 5 });
+    mei.post(&path, stars).await.expect(201);
+    // The rating's event is on its way: the node that stops finishes it, or the next one does.
+    let app = app.restart().await;
+    assert!(
+        outbox::settle(app.ctx(), std::time::Duration::from_secs(20))
+            .await
+            .unwrap()
+    );
+    let mei = app.customer("mei").await;
+    let list = mei.get("me/invitations").await.expect(200);
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_in_mid_flight_loses_nothing_on_sqlite_and_memory() {
+    stops_in_mid_flight(Backend::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_in_mid_flight_loses_nothing_on_postgres_and_redis() {
+    stops_in_mid_flight(Backend::Production).await;
 }

@@ -104,10 +104,10 @@ impl Sandbox {
             match (trouble, *name) {
                 (Some(Trouble::BadSignature), "Wechatpay-Signature") => *value = flipped(value),
                 (Some(Trouble::Probe), "Wechatpay-Signature") => {
-                    *value = format!("WECHATPAY/SIGNTEST/{value}")
+                    *value = format!("WECHATPAY/SIGNTEST/{value}");
                 }
                 (Some(Trouble::UnknownSerial), "Wechatpay-Serial") => {
-                    *value = "PUB_KEY_ID_SANDBOX_NOBODY".into()
+                    *value = "PUB_KEY_ID_SANDBOX_NOBODY".into();
                 }
                 _ => {}
             }
