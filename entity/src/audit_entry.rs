@@ -36,6 +36,9 @@ pub struct Model {
     /// Hash.
     #[sea_orm(unique)]
     pub hash: String,
+    /// The call whose outcome this entry tells; none for every other entry.
+    #[sea_orm(unique)]
+    pub call_id: Option<AuditEntryId>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -1,11 +1,14 @@
 //! The tip of a hash chain, locked while a record is appended.
 
-use crate::kernel::{Env, Result};
+use crate::{
+    kernel::{Env, Result},
+    platform::OneByKey,
+};
 use aws_lc_rs::digest;
 use entity::chain_head;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect,
-    sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    QuerySelect, sea_query::OnConflict,
 };
 use serde_json::Value;
 
@@ -79,4 +82,82 @@ pub async fn append_link(
         prev_hash,
         hash,
     })
+}
+
+/// Records of one walk through a chain are read in portions of this many.
+const PORTION: i64 = 500;
+
+/// A record as a walk needs it.
+pub struct Walked {
+    /// Its place.
+    pub link: Link,
+    /// What its hash covers.
+    pub body: Value,
+    /// Whether the columns outside the hash say what the body says.
+    pub columns_agree: bool,
+}
+
+/// Walks chain `name` up to its tip as it was at the beginning, so that records appended meanwhile are no fault and
+/// records cut off the end are one. `read` answers the records of the positions from and to, in order. The answer: how
+/// many records were checked, and the position of the first that does not fit.
+///
+/// # Errors
+/// A database fault.
+pub async fn walk(
+    db: &impl ConnectionTrait,
+    name: &'static str,
+    read: impl AsyncFn(i64, i64) -> Result<Vec<Walked>>,
+) -> Result<(i64, Option<i64>)> {
+    let head = head(db, name).await?;
+    let mut last = Link {
+        seq: 0,
+        prev_hash: String::new(),
+        hash: Link::genesis(),
+    };
+    while last.seq < head.seq {
+        let next = last.seq.saturating_add(1);
+        let rows = read(next, head.seq.min(last.seq.saturating_add(PORTION))).await?;
+        if rows.is_empty() {
+            return Ok((next, Some(next)));
+        }
+        for row in rows {
+            let next = last.seq.saturating_add(1);
+            let sound = row.columns_agree
+                && row.link.seq == next
+                && row.link.prev_hash == last.hash
+                && row.link.hash == Link::hash_of(next, &last.hash, &row.body);
+            if !sound {
+                return Ok((next, Some(next)));
+            }
+            last = row.link;
+        }
+    }
+    if last.hash != head.hash {
+        return Ok((last.seq, Some(last.seq.max(1))));
+    }
+    // A tip that was set back to an earlier place, or taken away, leaves records behind it; so does a fresh append, but
+    // then the tip has moved on by now.
+    let next = last.seq.saturating_add(1);
+    let behind = read(next, next).await?;
+    if !behind.is_empty() && self::head(db, name).await?.seq < next {
+        return Ok((last.seq, Some(next)));
+    }
+    Ok((last.seq, None))
+}
+
+/// The tip; before the first record there is none.
+async fn head(db: &impl ConnectionTrait, name: &'static str) -> Result<Link> {
+    let row = chain_head::Entity::find_by_id(name).one_by_key(db).await?;
+    Ok(row.map_or_else(
+        || Link {
+            seq: 0,
+            prev_hash: String::new(),
+            hash: Link::genesis(),
+        },
+        |row| Link {
+            seq: row.seq,
+            prev_hash: String::new(),
+            hash: row.hash,
+        },
+    ))
 }

@@ -1,30 +1,27 @@
-//! The three acts: grant, refuse, withdraw.
+//! Saying yes or no.
 
 use super::{
     events::{ConsentGranted, ConsentWithdrawn},
     gate::Scope,
-    ledger::{self, Act},
+    ledger::{self, Act, Expression, Terms},
     notice::{self, Notice},
-    receipt_key::ReceiptKey,
-    store::{self, Grant},
+    store::{self, Grant, Standing},
 };
 use crate::{
-    http::RequestMeta,
-    kernel::{AppError, Code, Result, Span},
+    kernel::{AppError, Code, Result},
     outbox,
     platform::{Ctx, OneByKey},
 };
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use entity::{
     booking, consent_record, consent_state,
     ids::{AccountId, BookingId, ConsentRecordId},
     values::ConsentState,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
-use serde_json::{Map, Value, json};
-
-/// A shift's consent ends with the day's longest shift (CR-37).
-const SHIFT: Duration = Duration::hours(16);
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// A decision as it came in.
 pub(super) struct Decision<'a> {
@@ -33,10 +30,19 @@ pub(super) struct Decision<'a> {
     pub(super) granted: bool,
     pub(super) notice_version: &'a str,
     pub(super) notice_sha256: &'a str,
-    pub(super) channel: &'a str,
     pub(super) scope: Option<&'a Map<String, Value>>,
-    pub(super) meta: &'a RequestMeta,
+    pub(super) how: Expression<'a>,
 }
+
+/// An act that counts towards a grant.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Done {
+    record: ConsentRecordId,
+    at: DateTime<Utc>,
+}
+
+/// The acts that make a grant, by what they are (`popup`, `agreement`).
+type Acts = BTreeMap<String, Done>;
 
 /// Records a grant or a refusal.
 ///
@@ -44,7 +50,6 @@ pub(super) struct Decision<'a> {
 /// `validation` for an unknown purpose, channel or scope; `conflict` for a notice that is not the one now shown.
 pub(super) async fn decide(
     ctx: &Ctx,
-    key: &ReceiptKey,
     tx: &DatabaseTransaction,
     decision: &Decision<'_>,
 ) -> Result<consent_record::Model> {
@@ -56,6 +61,35 @@ pub(super) async fn decide(
             "告知书已更新,请重新阅读后再决定",
         ));
     }
+    if decision.granted {
+        may_grant(&notice, decision)?;
+    }
+    let scope = scope(tx, &notice, decision).await?;
+    // First the person, then the row: a first decision has no row that could be locked.
+    store::hold(tx, decision.subject).await?;
+    let key = Scope::key(scope.as_ref());
+    let before = store::lock(tx, decision.subject, decision.purpose, &key).await?;
+    let id: ConsentRecordId = ctx.env.id();
+    let acts = acts(ctx, tx, &notice, decision, before.as_ref(), id).await?;
+    let (state, expires_at) = outcome(&notice, &acts)?;
+    let act = Act {
+        id,
+        subject: decision.subject,
+        terms: Terms::of_notice(&notice)?,
+        state,
+        scope: scope.as_ref(),
+        expires_at,
+        supersedes: before.as_ref().map(|row| row.record_id),
+        how: &decision.how,
+    };
+    let record = ledger::append(ctx, tx, act).await?;
+    save(ctx, tx, &record, serde_json::to_value(acts)?).await?;
+    announce(ctx, tx, &record, before.as_ref()).await?;
+    Ok(record)
+}
+
+/// A refusal is recorded through any channel (CR-31); a grant has to come the way its purpose asks for.
+fn may_grant(notice: &Notice, decision: &Decision<'_>) -> Result<()> {
     if notice.consent_type == "guardian" {
         return Err(AppError::field(
             "/purpose",
@@ -63,70 +97,69 @@ pub(super) async fn decide(
             "这个用途需要监护人在线下办理同意",
         ));
     }
-    let scope = scope(ctx, tx, &notice, decision).await?;
-    let before = store::lock(
-        tx,
-        decision.subject,
-        decision.purpose,
-        &Scope::key(scope.as_ref()),
-    )
-    .await?;
-    let (state, mut acts) = next(&notice, decision, before.as_ref());
-    let record = ledger::append(
-        ctx,
-        key,
-        tx,
-        Act {
-            subject: decision.subject,
-            notice: &notice,
-            state,
-            channel: decision.channel,
-            scope: scope.as_ref(),
-            expires_at: (state == ConsentState::Granted)
-                .then(|| expiry(&notice, ctx.env.now()))
-                .flatten(),
-            supersedes: before.as_ref().map(|row| row.record_id),
-            meta: decision.meta,
-        },
-    )
-    .await?;
-    if decision.granted {
-        acts.insert(decision.channel.to_owned(), json!(record.id));
+    if !notice.acts.iter().any(|act| act == kind(decision)) {
+        return Err(AppError::field(
+            "/channel",
+            "separate",
+            "单独同意不能只凭接受协议,请在弹窗或设置里决定",
+        ));
     }
-    save(ctx, tx, &record, Value::Object(acts)).await?;
-    announce(ctx, tx, &record, before.as_ref()).await?;
-    Ok(record)
+    Ok(())
 }
 
-/// The state an act leads to, and the acts that count towards it. A purpose with two acts is `requested` after the
-/// first; a refusal clears both.
-fn next(
+/// Which act a channel stands for. Accepting an agreement is never the separate act; paper and settings are.
+fn kind(decision: &Decision<'_>) -> &'static str {
+    if decision.how.channel == "agreement" {
+        "agreement"
+    } else {
+        "popup"
+    }
+}
+
+/// The acts that count after this one. A refusal clears them; so do a closed or materially older grant and the end of
+/// an act's own time, so that no half of an old grant ever opens a new one.
+async fn acts(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
     notice: &Notice,
     decision: &Decision<'_>,
     before: Option<&Grant>,
-) -> (ConsentState, Map<String, Value>) {
+    record: ConsentRecordId,
+) -> Result<Acts> {
     if !decision.granted {
-        return (ConsentState::Refused, Map::new());
+        return Ok(Acts::new());
     }
-    let same_text = before.filter(|row| row.notice_sha256 == decision.notice_sha256);
-    let open = same_text
-        .filter(|row| matches!(row.state, ConsentState::Requested | ConsentState::Granted));
-    let acts = open
-        .and_then(|row| row.acts.as_object().cloned())
-        .unwrap_or_default();
-    let done = |act: &String| acts.contains_key(act) || act == decision.channel;
-    let complete = notice.acts.len() < 2 || notice.acts.iter().all(done);
-    (
-        if complete {
-            ConsentState::Granted
-        } else {
-            ConsentState::Requested
-        },
-        acts,
-    )
+    let now = ctx.env.now();
+    let mut acts = Acts::new();
+    if let Some(row) = before.filter(|row| row.is_open() && !row.has_ended(now))
+        && notice::still_admits(ctx, tx, &row.purpose, &row.notice_sha256).await?
+    {
+        let earlier: Acts = serde_json::from_value(row.acts.clone()).unwrap_or_default();
+        for (kind, done) in earlier {
+            if notice.ends(done.at)? > now {
+                acts.insert(kind, done);
+            }
+        }
+    }
+    acts.insert(kind(decision).to_owned(), Done { record, at: now });
+    Ok(acts)
 }
 
-async fn announce(
+/// The state these acts make, and its end: that of the act that ends first, so that renewing one half renews nothing.
+fn outcome(notice: &Notice, acts: &Acts) -> Result<(ConsentState, Option<DateTime<Utc>>)> {
+    let Some(oldest) = acts.values().map(|done| done.at).min() else {
+        return Ok((ConsentState::Refused, None));
+    };
+    let complete = notice.acts.iter().all(|act| acts.contains_key(act));
+    let state = if complete {
+        ConsentState::Granted
+    } else {
+        ConsentState::Requested
+    };
+    Ok((state, Some(notice.ends(oldest)?)))
+}
+
+pub(super) async fn announce(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     record: &consent_record::Model,
@@ -160,7 +193,7 @@ async fn announce(
     Ok(())
 }
 
-async fn save(
+pub(super) async fn save(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     record: &consent_record::Model,
@@ -180,18 +213,7 @@ async fn save(
     store::save(tx, row).await
 }
 
-/// Until when a grant holds (CR-37). A per-order consent ends with its order's complaint window.
-fn expiry(notice: &Notice, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let length = match notice.validity.as_str() {
-        "order" => Duration::days(180),
-        "shift" => SHIFT,
-        span => span.parse::<Span>().ok()?.get(),
-    };
-    now.checked_add_signed(length)
-}
-
 async fn scope(
-    ctx: &Ctx,
     tx: &DatabaseTransaction,
     notice: &Notice,
     decision: &Decision<'_>,
@@ -214,12 +236,13 @@ async fn scope(
                 AppError::field(format!("/scope/{wanted}"), "required", "应为一个编号")
             })?;
             if wanted == "booking_id" {
-                own_booking(ctx, tx, decision.subject, id).await?;
-            } else if id.is_empty() || id.len() > 64 {
+                return Ok(Some(own_booking(tx, decision.subject, id).await?));
+            }
+            if id.is_empty() || id.len() > 64 || id.chars().any(char::is_control) {
                 return Err(AppError::field(
                     format!("/scope/{wanted}"),
                     "length",
-                    "应为 1 到 64 个字符",
+                    "应为 1 到 64 个可见字符",
                 ));
             }
             Ok(Some(Scope {
@@ -230,87 +253,13 @@ async fn scope(
     }
 }
 
-/// A per-order consent is about the caller's own order.
-async fn own_booking(
-    _: &Ctx,
-    tx: &DatabaseTransaction,
-    subject: AccountId,
-    id: &str,
-) -> Result<()> {
+/// A per-order consent is about the caller's own order; the scope is the id as we write it, however it was sent.
+async fn own_booking(tx: &DatabaseTransaction, subject: AccountId, id: &str) -> Result<Scope> {
     let id = id
         .parse::<uuid::Uuid>()
         .map_err(|_| AppError::field("/scope/booking_id", "format", "不是预约编号"))?;
-    let own =
-        booking::Entity::find_by_id(BookingId(id)).filter(booking::Column::CustomerId.eq(subject));
-    own.one_by_key(tx)
-        .await?
-        .map(drop)
-        .ok_or_else(AppError::not_found)
-}
-
-/// Withdraws a purpose in every scope, or in one. Nobody is asked why; doing it twice answers the same record.
-///
-/// # Errors
-/// `validation` for an unknown purpose; `invalid_state` when it was never granted or asked.
-pub(super) async fn withdraw(
-    ctx: &Ctx,
-    key: &ReceiptKey,
-    tx: &DatabaseTransaction,
-    subject: AccountId,
-    purpose: &str,
-    booking: Option<BookingId>,
-    meta: &RequestMeta,
-) -> Result<consent_record::Model> {
-    let notice =
-        notice::of_purpose(&ctx.config.controller, purpose)?.ok_or_else(AppError::not_found)?;
-    let only = booking.map(|id| Scope::key(Some(&Scope::booking(id))));
-    let rows = store::lock_all(tx, subject, purpose).await?;
-    let rows: Vec<Grant> = rows
-        .into_iter()
-        .filter(|row| only.as_ref().is_none_or(|key| *key == row.scope_key))
-        .collect();
-    let mut last: Option<ConsentRecordId> = None;
-    for row in &rows {
-        last = Some(match row.state {
-            ConsentState::Granted | ConsentState::Requested => {
-                one(ctx, key, tx, &notice, row, meta).await?
-            }
-            ConsentState::Refused
-            | ConsentState::Withdrawn
-            | ConsentState::Expired
-            | ConsentState::Invalidated => row.record_id,
-        });
-    }
-    let last = last.ok_or_else(|| AppError::invalid_state("您没有同意过这个用途,无需撤回"))?;
-    store::record_of(tx, subject, last)
-        .await?
-        .ok_or_else(AppError::not_found)
-}
-
-async fn one(
-    ctx: &Ctx,
-    key: &ReceiptKey,
-    tx: &DatabaseTransaction,
-    notice: &Notice,
-    row: &Grant,
-    meta: &RequestMeta,
-) -> Result<ConsentRecordId> {
-    let scope = row.scope_key.split_once('=').map(|(name, id)| Scope {
-        name: name.into(),
-        id: id.into(),
-    });
-    let act = Act {
-        subject: row.subject_id,
-        notice,
-        state: ConsentState::Withdrawn,
-        channel: "settings",
-        scope: scope.as_ref(),
-        expires_at: None,
-        supersedes: Some(row.record_id),
-        meta,
-    };
-    let record = ledger::append(ctx, key, tx, act).await?;
-    save(ctx, tx, &record, json!({})).await?;
-    announce(ctx, tx, &record, Some(row)).await?;
-    Ok(record.id)
+    let id = BookingId(id);
+    let own = booking::Entity::find_by_id(id).filter(booking::Column::CustomerId.eq(subject));
+    own.one_by_key(tx).await?.ok_or_else(AppError::not_found)?;
+    Ok(Scope::booking(id))
 }

@@ -31,6 +31,6 @@ macro_rules! consent_events {
 consent_events! {
     /// A purpose is open now (for two-act purposes: both acts are done).
     ConsentGranted = "consent.granted.v1";
-    /// A purpose was open and is closed: withdrawn, or refused afterwards (CR-33).
+    /// A purpose was open and is closed: withdrawn, refused afterwards (CR-33), or its notice changed materially.
     ConsentWithdrawn = "consent.withdrawn.v1";
 }

@@ -1,8 +1,9 @@
 //! Consent as a proof: what needs it takes it as a parameter.
 
 use super::{
+    notice,
     purpose::Purpose,
-    store::{self, Grant},
+    store::{self, Grant, Standing},
 };
 use crate::{
     kernel::{AppError, Result},
@@ -30,6 +31,14 @@ impl Scope {
             name: "booking_id".into(),
             id: id.to_string(),
         }
+    }
+
+    /// What a stored key says.
+    pub(super) fn of_key(key: &str) -> Option<Self> {
+        key.split_once('=').map(|(name, id)| Self {
+            name: name.into(),
+            id: id.into(),
+        })
     }
 
     pub(super) fn key(scope: Option<&Self>) -> String {
@@ -74,11 +83,13 @@ pub async fn require<'tx, P: Purpose>(
     scope: Option<Scope>,
 ) -> Result<Granted<'tx, P>> {
     let row = store::lock(tx, subject, P::KEY, &Scope::key(scope.as_ref())).await?;
-    let record = row.filter(|row| live(row, ctx)).map(|row| row.record_id);
-    let record = record.ok_or_else(|| AppError::consent_required(P::KEY))?;
+    let row = row.ok_or_else(|| AppError::consent_required(P::KEY))?;
+    if !live(ctx, tx, &row).await? {
+        return Err(AppError::consent_required(P::KEY));
+    }
     Ok(Granted {
         subject,
-        record,
+        record: row.record_id,
         transaction: PhantomData,
         purpose: PhantomData,
     })
@@ -90,15 +101,21 @@ pub async fn require<'tx, P: Purpose>(
 /// A database fault.
 pub async fn holds(
     ctx: &Ctx,
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     subject: AccountId,
     purpose: &str,
     scope: Option<Scope>,
 ) -> Result<bool> {
-    let row = store::find(db, subject, purpose, &Scope::key(scope.as_ref())).await?;
-    Ok(row.is_some_and(|row| live(&row, ctx)))
+    match store::find(db, subject, purpose, &Scope::key(scope.as_ref())).await? {
+        Some(row) => live(ctx, db, &row).await,
+        None => Ok(false),
+    }
 }
 
-fn live(row: &Grant, ctx: &Ctx) -> bool {
-    row.state == ConsentState::Granted && row.expires_at.is_none_or(|end| end > ctx.env.now())
+/// Granted, not over, and under a text that still stands (PIPL-03).
+async fn live(ctx: &Ctx, db: &impl ConnectionTrait, row: &Grant) -> Result<bool> {
+    if row.state != ConsentState::Granted || row.has_ended(ctx.env.now()) {
+        return Ok(false);
+    }
+    notice::still_admits(ctx, db, &row.purpose, &row.notice_sha256).await
 }

@@ -2,10 +2,11 @@
 
 use super::{
     decide::{self, Decision},
+    ledger::Expression,
     notice,
     receipt::{self, ReceiptOut},
-    receipt_key::ReceiptKey,
-    store,
+    store::{self, Standing},
+    withdraw,
 };
 use crate::{
     http::{Idem, Problem, RequestMeta, Valid, ValidQuery},
@@ -23,7 +24,7 @@ use entity::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa_actix_web::service_config::ServiceConfig;
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 /// Acts shown in a history.
 const HISTORY: u64 = 100;
@@ -32,7 +33,7 @@ const HISTORY: u64 = 100;
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(notices)
         .service(decide_one)
-        .service(withdraw)
+        .service(withdraw_one)
         .service(mine)
         .service(receipt_of);
 }
@@ -119,6 +120,20 @@ struct DecideIn {
     /// `{"booking_id": …}` where the notice asks for it.
     #[schema(value_type = Option<Object>)]
     scope: Option<Map<String, Value>>,
+    /// Where in the app the person decided, for the record (CR-21).
+    #[validate(length(min = 1, max = 64), custom(function = printable))]
+    screen: Option<String>,
+    /// Which version of the app showed the notice, for the record (CR-21).
+    #[validate(length(min = 1, max = 32), custom(function = printable))]
+    app_version: Option<String>,
+}
+
+/// What goes into the ledger has no control characters: PostgreSQL keeps no NUL, and nobody reads the others.
+fn printable(text: &str) -> std::result::Result<(), ValidationError> {
+    if text.chars().any(char::is_control) {
+        return Err(ValidationError::new("printable"));
+    }
+    Ok(())
 }
 
 /// A record as its owner sees it.
@@ -160,7 +175,6 @@ pub(super) fn record_out(row: consent_record::Model) -> RecordOut {
 #[post("/me/consents")]
 async fn decide_one(
     ctx: web::Data<Ctx>,
-    key: web::Data<ReceiptKey>,
     actor: Actor<Anyone>,
     meta: RequestMeta,
     idem: Idem,
@@ -176,12 +190,16 @@ async fn decide_one(
         granted: body.value.decision == Answer::Granted,
         notice_version: &body.value.notice_version,
         notice_sha256: &body.value.notice_sha256,
-        channel: &channel,
         scope: body.value.scope.as_ref(),
-        meta: &meta,
+        how: Expression {
+            channel: &channel,
+            screen: body.value.screen.as_deref(),
+            app_version: body.value.app_version.as_deref(),
+            meta: &meta,
+        },
     };
     let record = async |tx: &sea_orm::DatabaseTransaction| {
-        Ok(record_out(decide::decide(&ctx, &key, tx, &decision).await?))
+        Ok(record_out(decide::decide(&ctx, tx, &decision).await?))
     };
     idem.of(actor.id, &body.hash)
         .run(&ctx, StatusCode::CREATED, record)
@@ -199,25 +217,22 @@ struct WithdrawQuery {
 #[utoipa::path(tag = "consent", params(WithdrawQuery), security(("bearer" = [])),
     responses((status = 200, body = RecordOut), (status = 404, body = Problem), (status = 409, body = Problem)))]
 #[delete("/me/consents/{purpose}")]
-async fn withdraw(
+async fn withdraw_one(
     ctx: web::Data<Ctx>,
-    key: web::Data<ReceiptKey>,
     actor: Actor<Anyone>,
     meta: RequestMeta,
     purpose: web::Path<String>,
     query: ValidQuery<WithdrawQuery>,
 ) -> Result<HttpResponse> {
     let tx = ctx.db.begin_write().await?;
-    let record = decide::withdraw(
-        &ctx,
-        &key,
-        &tx,
-        actor.id,
-        &purpose,
-        query.0.booking_id,
-        &meta,
-    )
-    .await?;
+    let how = Expression {
+        channel: "settings",
+        screen: None,
+        app_version: None,
+        meta: &meta,
+    };
+    let record =
+        withdraw::withdraw(&ctx, &tx, actor.id, &purpose, query.0.booking_id, &how).await?;
     ctx.commit(tx).await?;
     Ok(HttpResponse::Ok().json(record_out(record)))
 }
@@ -228,6 +243,7 @@ pub(super) struct StandOut {
     state: ConsentState,
     #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
+    /// The version that was agreed to or refused, not the one now shown.
     notice_version: Option<String>,
     decided_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
@@ -245,26 +261,27 @@ pub(super) async fn overview(ctx: &Ctx, subject: AccountId) -> Result<ConsentsOu
     let history = store::history(db, subject, HISTORY).await?;
     let now = ctx.env.now();
     let shown = notice::all(&ctx.config.controller)?;
-    let items = store::of_subject(db, subject)
-        .await?
-        .into_iter()
-        .map(|row| {
-            let ended =
-                row.state == ConsentState::Granted && row.expires_at.is_some_and(|end| end <= now);
-            let notice = shown.iter().find(|notice| notice.purpose == row.purpose);
-            StandOut {
-                notice_version: notice.map(|notice| notice.version.clone()),
-                purpose: row.purpose,
-                state: if ended {
-                    ConsentState::Expired
-                } else {
-                    row.state
-                },
-                scope: row.scope_key,
-                decided_at: row.updated_at,
-                expires_at: row.expires_at,
-            }
-        });
+    let rows = store::of_subject(db, subject).await?;
+    let agreed = store::versions(db, rows.iter().map(|row| row.notice_sha256.clone())).await?;
+    let items = rows.into_iter().map(|row| {
+        let version = agreed.get(&row.notice_sha256).cloned();
+        let notice = shown.iter().find(|notice| notice.purpose == row.purpose);
+        // A purpose the binary no longer carries has no text to compare with.
+        let stands = notice.is_none_or(|notice| notice.admits(version.as_deref().unwrap_or("")));
+        StandOut {
+            state: match row.state {
+                _ if !row.is_open() => row.state,
+                _ if !stands => ConsentState::Invalidated,
+                _ if row.has_ended(now) => ConsentState::Expired,
+                open => open,
+            },
+            notice_version: version,
+            purpose: row.purpose,
+            scope: row.scope_key,
+            decided_at: row.updated_at,
+            expires_at: row.expires_at,
+        }
+    });
     Ok(ConsentsOut {
         items: items.collect(),
         history: history.into_iter().map(record_out).collect(),
@@ -284,12 +301,11 @@ async fn mine(ctx: web::Data<Ctx>, actor: Actor<Anyone>) -> Result<HttpResponse>
 #[get("/me/consents/{id}/receipt")]
 async fn receipt_of(
     ctx: web::Data<Ctx>,
-    key: web::Data<ReceiptKey>,
     actor: Actor<Anyone>,
     id: web::Path<ConsentRecordId>,
 ) -> Result<HttpResponse> {
     let row = store::record_of(ctx.db.read(), actor.id, *id)
         .await?
         .ok_or_else(AppError::not_found)?;
-    Ok(HttpResponse::Ok().json(receipt::of(&key, &row, ctx.env.now())?))
+    Ok(HttpResponse::Ok().json(receipt::of(&ctx, &row)?))
 }

@@ -2,10 +2,11 @@
 
 use super::{gate::Scope, notice::Notice, receipt_key::ReceiptKey};
 use crate::{
-    audit::{Link, append_link},
+    audit::{Link, Walked, append_link, walk},
     http::RequestMeta,
+    identity::openid_of,
     kernel::Result,
-    platform::Ctx,
+    platform::{Ctx, vault},
 };
 use chrono::{DateTime, Utc};
 use entity::{
@@ -15,147 +16,186 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// Layout of [`body`] (CR-01).
+/// Name of the chain.
+const CHAIN: &str = "consent";
+/// Layout of a record's body (CR-01).
 const SCHEMA_VERSION: &str = "1";
+
+/// What a person was told: the fields of a record that come from the notice.
+pub(super) struct Terms(Map<String, Value>);
+
+impl Terms {
+    /// As the notice now says it.
+    pub(super) fn of_notice(notice: &Notice) -> Result<Self> {
+        let sensitive = |text: &str| {
+            if notice.sensitive {
+                json!(text)
+            } else {
+                Value::Null
+            }
+        };
+        let terms = json!({
+            "notice_id": notice.purpose,
+            "notice_version": notice.version,
+            "notice_sha256": notice.sha256()?,
+            "language": notice.language,
+            "purpose": notice.purpose,
+            "purpose_text": notice.needed_for,
+            "consent_type": notice.consent_type,
+            "legal_basis": notice.legal_basis,
+            "article": notice.article,
+            "data_categories": notice.data_categories,
+            "sensitive": notice.sensitive,
+            "necessity": sensitive(&notice.necessity),
+            "effect_on_rights": sensitive(&notice.effect_on_rights),
+            "processing_method": notice.processing_method,
+            "automated": notice.automated,
+            "retention_rule": notice.retention_rule,
+            "storage_location": notice.storage_location,
+            "recipients": notice.recipients,
+            "withdrawal_method": notice.withdraw_how,
+            "pia_id": Some(&notice.pia_id).filter(|id| !id.is_empty()),
+        });
+        Ok(Self(match terms {
+            Value::Object(terms) => terms,
+            _ => Map::new(),
+        }))
+    }
+
+    /// As an earlier record says it: what is taken back is what was granted, even when its notice is gone.
+    pub(super) fn of_record(record: &consent_record::Model) -> Self {
+        Self(record.body.as_object().cloned().unwrap_or_default())
+    }
+
+    fn text(&self, key: &str) -> String {
+        let text = self.0.get(key).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    }
+}
+
+/// How a person said it (CR-21, CR-22).
+#[derive(Clone, Copy)]
+pub(super) struct Expression<'a> {
+    pub(super) channel: &'a str,
+    pub(super) screen: Option<&'a str>,
+    pub(super) app_version: Option<&'a str>,
+    pub(super) meta: &'a RequestMeta,
+}
 
 /// One act, about to be recorded.
 pub(super) struct Act<'a> {
+    pub(super) id: ConsentRecordId,
     pub(super) subject: AccountId,
-    pub(super) notice: &'a Notice,
+    pub(super) terms: Terms,
     pub(super) state: ConsentState,
-    pub(super) channel: &'a str,
     pub(super) scope: Option<&'a Scope>,
     pub(super) expires_at: Option<DateTime<Utc>>,
     pub(super) supersedes: Option<ConsentRecordId>,
-    pub(super) meta: &'a RequestMeta,
+    pub(super) how: &'a Expression<'a>,
 }
 
 /// Records an act; nothing ever changes or removes it.
 pub(super) async fn append(
     ctx: &Ctx,
-    key: &ReceiptKey,
     tx: &DatabaseTransaction,
     act: Act<'_>,
 ) -> Result<consent_record::Model> {
-    let id: ConsentRecordId = ctx.env.id();
     let now = ctx.env.now();
-    let sha256 = act.notice.sha256()?;
-    let body = body(ctx, id, now, &sha256, &act);
-    let link = append_link(tx, &ctx.env, "consent", &body).await?;
+    let openid = openid_of(ctx, tx, act.subject).await?;
+    let (purpose, notice_sha256) = (act.terms.text("purpose"), act.terms.text("notice_sha256"));
+    let (id, subject, state, expires_at) = (act.id, act.subject, act.state, act.expires_at);
+    let (scope_key, channel) = (Scope::key(act.scope), act.how.channel.to_owned());
+    let body = body(ctx, now, openid.as_deref(), act);
+    let link = append_link(tx, &ctx.env, CHAIN, &body).await?;
     let row = consent_record::ActiveModel {
         id: Set(id),
         seq: Set(link.seq),
-        subject_id: Set(act.subject),
-        purpose: Set(act.notice.purpose.clone()),
-        state: Set(act.state),
-        scope_key: Set(Scope::key(act.scope)),
-        channel: Set(act.channel.to_owned()),
-        notice_sha256: Set(sha256),
+        subject_id: Set(subject),
+        purpose: Set(purpose),
+        state: Set(state),
+        scope_key: Set(scope_key),
+        channel: Set(channel),
+        notice_sha256: Set(notice_sha256),
         decided_at: Set(now),
-        expires_at: Set(act.expires_at),
+        expires_at: Set(expires_at),
         body: Set(body),
         prev_hash: Set(link.prev_hash),
         hash: Set(link.hash),
-        key_id: Set(key.id().to_owned()),
+        key_id: Set(ReceiptKey::of(&ctx.vault)?.id().to_owned()),
     };
     Ok(row.insert(tx).await?)
 }
 
 /// CR-01 … CR-25; the chain's own fields (CR-26) stand beside it.
-fn body(ctx: &Ctx, id: ConsentRecordId, now: DateTime<Utc>, sha256: &str, act: &Act<'_>) -> Value {
-    let notice = act.notice;
-    let sensitive = |text: &str| {
-        if notice.sensitive {
-            json!(text)
-        } else {
-            Value::Null
-        }
-    };
-    json!({
+fn body(ctx: &Ctx, now: DateTime<Utc>, openid: Option<&str>, act: Act<'_>) -> Value {
+    let how = act.how;
+    let purpose = act.terms.text("purpose");
+    let own = json!({
         "schema_version": SCHEMA_VERSION,
-        "record_id": id,
+        "record_id": act.id,
         "subject_id": act.subject,
-        "acting_party": "subject",
+        "acting_party": if how.channel == "system" { "controller" } else { "subject" },
         "controller": ctx.config.controller,
-        "notice_id": notice.purpose,
-        "notice_version": notice.version,
-        "notice_sha256": sha256,
-        "language": notice.language,
-        "purpose": notice.purpose,
-        "purpose_text": notice.needed_for,
-        "consent_type": notice.consent_type,
-        "legal_basis": notice.legal_basis,
-        "article": notice.article,
-        "data_categories": notice.data_categories,
-        "sensitive": notice.sensitive,
-        "necessity": sensitive(&notice.necessity),
-        "effect_on_rights": sensitive(&notice.effect_on_rights),
-        "processing_method": notice.processing_method,
-        "automated": notice.automated,
-        "retention_rule": notice.retention_rule,
-        "storage_location": notice.storage_location,
-        "recipients": notice.recipients,
-        "withdrawal_method": notice.withdraw_how,
         "rights_link": format!("{}/api/v1/me/consents", ctx.public_url()),
         "jurisdiction": "CN",
         "state": act.state,
         "decided_at": now,
         "expires_at": act.expires_at,
-        "expression_method": format!("{}:{}", act.channel, notice.purpose),
-        "evidence": {
-            "address_masked": act.meta.address_masked, "device": act.meta.device, "request_id": act.meta.request_id,
+        "expression_method": {
+            "channel": how.channel, "element": format!("{}:{purpose}", how.channel), "screen": how.screen,
+            "app_version": how.app_version,
         },
-        "pia_id": Some(&notice.pia_id).filter(|id| !id.is_empty()),
+        "evidence": {
+            "request_id": how.meta.request_id, "address_masked": how.meta.address_masked,
+            "device": how.meta.device, "openid_sha256": openid.map(|id| vault::sha256_hex(id.as_bytes())),
+        },
         "scope": Scope::json(act.scope),
         "supersedes": act.supersedes,
-    })
+    });
+    let mut fields = act.terms.0;
+    if let Value::Object(own) = own {
+        fields.extend(own);
+    }
+    Value::Object(fields)
 }
 
 /// Walks the chain: how many records were checked, and the first that does not fit.
 pub(super) async fn verify(ctx: &Ctx) -> Result<(i64, Option<i64>)> {
-    let mut expected = (1, Link::genesis());
-    loop {
+    walk(ctx.db.read(), CHAIN, async |from, to| {
         let rows = consent_record::Entity::find()
-            .filter(consent_record::Column::Seq.gte(expected.0))
+            .filter(consent_record::Column::Seq.between(from, to))
             .order_by_asc(consent_record::Column::Seq)
-            .limit(500)
             .all(ctx.db.read())
             .await?;
-        if rows.is_empty() {
-            return Ok((expected.0 - 1, missing_tail(ctx, expected.0).await?));
-        }
-        for row in rows {
-            let sound = row.seq == expected.0
-                && row.prev_hash == expected.1
-                && row.hash == Link::hash_of(row.seq, &row.prev_hash, &row.body)
-                && columns_agree(&row);
-            if !sound {
-                return Ok((expected.0, Some(expected.0)));
-            }
-            expected = (row.seq.saturating_add(1), row.hash);
-        }
+        Ok(rows.into_iter().map(walked).collect())
+    })
+    .await
+}
+
+fn walked(row: consent_record::Model) -> Walked {
+    Walked {
+        columns_agree: columns_agree(&row),
+        link: Link {
+            seq: row.seq,
+            prev_hash: row.prev_hash,
+            hash: row.hash,
+        },
+        body: row.body,
     }
 }
 
 /// The columns that queries use must say what the hashed body says.
 fn columns_agree(row: &consent_record::Model) -> bool {
-    row.body["record_id"] == json!(row.id)
-        && row.body["subject_id"] == json!(row.subject_id)
-        && row.body["purpose"] == json!(row.purpose)
-        && row.body["state"] == json!(row.state)
-        && row.body["notice_sha256"] == json!(row.notice_sha256)
-}
-
-/// Records cut off the end are found by the chain's head.
-async fn missing_tail(ctx: &Ctx, next: i64) -> Result<Option<i64>> {
-    use entity::chain_head;
-    let head = chain_head::Entity::find_by_id("consent")
-        .all(ctx.db.read())
-        .await?
-        .pop();
-    Ok(head.filter(|head| head.seq >= next).map(|_| next))
+    let scope = Scope::of_key(&row.scope_key);
+    let columns = json!({
+        "record_id": row.id, "subject_id": row.subject_id, "purpose": row.purpose, "state": row.state,
+        "scope": Scope::json(scope.as_ref()), "notice_sha256": row.notice_sha256, "decided_at": row.decided_at,
+        "expires_at": row.expires_at,
+    });
+    let mut columns = columns.as_object().into_iter().flatten();
+    columns.all(|(name, value)| row.body.get(name) == Some(value))
 }

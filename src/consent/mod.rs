@@ -2,7 +2,8 @@
 //!
 //! Owns `notice`, `consent_record`, `consent_state`. Promises: every act (granted, refused, withdrawn) is a record in a
 //! hash chain and is never changed (CR-30, CR-31); a grant is read under a row lock, so an effect and a withdrawal
-//! cannot both win (CR-36); `graph_analysis` opens only with two acts; saying no changes nothing else (PIPL-06).
+//! cannot both win (CR-36); `graph_analysis` opens only with two acts, each within its own time; a grant under a materially
+//! older notice is closed (PIPL-03); saying no changes nothing else (PIPL-06).
 //! Emits `consent.granted.v1`, `consent.withdrawn.v1`. Consumes nothing.
 
 mod admin;
@@ -10,18 +11,21 @@ mod decide;
 mod events;
 mod gate;
 mod http;
+mod install;
 mod ledger;
 mod notice;
 mod purpose;
 mod receipt;
 mod receipt_key;
 mod store;
+mod withdraw;
 
 pub use admin::routes as admin_routes;
 pub use events::{ConsentGranted, ConsentWithdrawn};
 pub use gate::{Granted, Scope, holds, require};
 pub use http::routes;
-pub use notice::install_notices;
+pub use install::install_notices;
+
 pub use purpose::{
     GraphAnalysis, MktSms, MktWechat, PhotoCapture, PhotoShowcase, Purpose, ReferralLink,
     ReferralProfiling, WorkerLocation,

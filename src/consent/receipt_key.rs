@@ -1,12 +1,16 @@
-//! The key that signs receipts: Ed25519, made once, its public half in every receipt.
+//! The key that signs receipts: Ed25519, derived from the vault's key, so that every node signs as one and any of them
+//! can say which key it was.
 
 use crate::{
     kernel::{AppError, Result},
-    platform::vault,
+    platform::vault::{self, Vault},
 };
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::{io::Write, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
+
+/// What the vault derives the key for; another number is another key.
+const PURPOSE: &str = "consent receipts 1";
 
 /// Signs what a person takes home.
 #[derive(Clone)]
@@ -16,16 +20,26 @@ pub struct ReceiptKey {
 }
 
 impl ReceiptKey {
-    /// Reads the key file (PKCS#8), or makes one with mode 0600.
+    /// The deployment's key.
     ///
     /// # Errors
-    /// `internal` when the file cannot be read, written or understood.
-    pub fn load_or_create(path: &Path) -> Result<Self> {
-        let pkcs8 = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(_) => make(path)?,
-        };
-        let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(AppError::internal)?;
+    /// `internal` when the cipher library refuses the seed.
+    pub fn of(vault: &Vault) -> Result<Self> {
+        Self::from_seed(vault.derive(PURPOSE)?)
+    }
+
+    /// For the start that still asks for a key file: a key nobody uses, and no file.
+    ///
+    /// # Errors
+    /// `internal` when the cipher library gives no random seed.
+    pub fn load_or_create(_: &Path) -> Result<Self> {
+        let mut seed = [0; 32];
+        aws_lc_rs::rand::fill(&mut seed).map_err(AppError::internal)?;
+        Self::from_seed(seed)
+    }
+
+    fn from_seed(seed: [u8; 32]) -> Result<Self> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(AppError::internal)?;
         let id: String = vault::sha256_hex(pair.public_key().as_ref())
             .chars()
             .take(16)
@@ -36,7 +50,7 @@ impl ReceiptKey {
         })
     }
 
-    /// Name of the key: the first half of its public key's hash.
+    /// Name of the key: the first quarter of its public key's SHA-256.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -52,23 +66,16 @@ impl ReceiptKey {
     }
 }
 
-fn make(path: &Path) -> Result<Vec<u8>> {
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new())
-        .map_err(AppError::internal)?;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(AppError::internal)?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_with_the_master_key_signs_with_the_same_key() {
+        let of = |master| ReceiptKey::of(&Vault::open([master; 32], "a").unwrap()).unwrap();
+        assert_eq!(of(1).id(), of(1).id());
+        assert_eq!(of(1).sign(b"x"), of(1).sign(b"x"));
+        assert_ne!(of(1).public(), of(2).public());
+        assert_eq!(of(1).id().len(), 16);
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(mut file) => file.write_all(pkcs8.as_ref()).map_err(AppError::internal)?,
-        // Another process was first: its key is the deployment's.
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return std::fs::read(path).map_err(AppError::internal);
-        }
-        Err(error) => return Err(AppError::internal(error)),
-    }
-    Ok(pkcs8.as_ref().to_vec())
 }

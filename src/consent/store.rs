@@ -1,24 +1,81 @@
 //! The tables of consent.
 
 use crate::{kernel::Result, platform::OneByKey};
+use chrono::{DateTime, Utc};
 use entity::{
-    consent_record, consent_state,
+    account, consent_record, consent_state,
     ids::{AccountId, ConsentRecordId},
+    notice,
+    values::ConsentState,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::OnConflict,
+    QuerySelect,
+    sea_query::{LockType, OnConflict},
 };
+use std::collections::HashMap;
 
 /// The row that says where a purpose of a person stands.
 pub(super) type Grant = consent_state::Model;
+
+/// What a row says by itself; whether its notice still stands is [`super::notice`]'s to say.
+pub(super) trait Standing {
+    /// Granted, or on the way there.
+    fn is_open(&self) -> bool;
+    /// Whether its time is over.
+    fn has_ended(&self, now: DateTime<Utc>) -> bool;
+}
+
+impl Standing for Grant {
+    fn is_open(&self) -> bool {
+        matches!(self.state, ConsentState::Granted | ConsentState::Requested)
+    }
+
+    fn has_ended(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
+/// Puts a person's decisions in order. A first decision has no row to lock, so the account's is taken, in the mode that
+/// lets others go on referring to the account; always before the person's rows, so that no two wait for each other.
+pub(super) async fn hold(tx: &DatabaseTransaction, subject: AccountId) -> Result<()> {
+    let account = account::Entity::find_by_id(subject).lock(LockType::NoKeyUpdate);
+    account.one_by_key(tx).await?;
+    Ok(())
+}
+
+/// Some rows that are open under this text.
+pub(super) async fn open_under(db: &impl ConnectionTrait, sha256: &str) -> Result<Vec<Grant>> {
+    let rows = consent_state::Entity::find()
+        .filter(consent_state::Column::NoticeSha256.eq(sha256))
+        .filter(
+            consent_state::Column::State.is_in([ConsentState::Granted, ConsentState::Requested]),
+        )
+        .limit(500);
+    Ok(rows.all(db).await?)
+}
+
+/// The versions of these texts, by their addresses.
+pub(super) async fn versions(
+    db: &impl ConnectionTrait,
+    texts: impl IntoIterator<Item = String>,
+) -> Result<HashMap<String, String>> {
+    let rows = notice::Entity::find()
+        .filter(notice::Column::Sha256.is_in(texts))
+        .all(db)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.sha256, row.version))
+        .collect())
+}
 
 fn key(subject: AccountId, purpose: &str, scope: &str) -> (AccountId, String, String) {
     (subject, purpose.to_owned(), scope.to_owned())
 }
 
 pub(super) async fn find(
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     subject: AccountId,
     purpose: &str,
     scope: &str,
@@ -94,7 +151,7 @@ pub(super) async fn history(
 }
 
 pub(super) async fn record_of(
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     subject: AccountId,
     id: ConsentRecordId,
 ) -> Result<Option<consent_record::Model>> {

@@ -32,11 +32,7 @@ pub struct Person {
 ///
 /// # Errors
 /// `not_found`, or `internal` when a column does not open.
-pub async fn person(
-    ctx: &Ctx,
-    db: &(impl ConnectionTrait + Sync),
-    id: AccountId,
-) -> Result<Person> {
+pub async fn person(ctx: &Ctx, db: &impl ConnectionTrait, id: AccountId) -> Result<Person> {
     let row = account::Entity::find_by_id(id)
         .one_by_key(db)
         .await?

@@ -3,13 +3,15 @@
 use super::{
     account::person,
     actor::{Actor, Anyone},
-    session, staff,
+    session,
+    staff::{self, Presented},
     token::TokenKey,
     wechat_login,
 };
 use crate::{
-    http::{Problem, Valid, address_of},
-    kernel::{AppError, Result},
+    audit::{self, Entry},
+    http::{Problem, RequestMeta, Valid, address_of},
+    kernel::{AppError, Code, Result},
     platform::{Ctx, limiter::Limit},
 };
 use actix_web::{HttpRequest, HttpResponse, post, web};
@@ -17,7 +19,10 @@ use entity::{
     ids::AccountId,
     values::{AccountKind, StaffRole},
 };
+use sea_orm::DatabaseTransaction;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::net::{IpAddr, Ipv6Addr};
 use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
@@ -94,7 +99,18 @@ pub fn routes(cfg: &mut ServiceConfig) {
 }
 
 fn from(req: &HttpRequest) -> String {
-    address_of(req).map_or_else(|| "unknown".into(), |address| address.to_string())
+    address_of(req).map_or_else(|| "unknown".into(), network)
+}
+
+/// What counts as one place for logins: whoever has one IPv6 address has the whole /64.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let network = u128::from(v6) & !u128::from(u64::MAX);
+            format!("{}/64", Ipv6Addr::from(network))
+        }
+    }
 }
 
 /// Log in with a WeChat code.
@@ -133,6 +149,7 @@ async fn staff_login(
     ctx: web::Data<Ctx>,
     key: web::Data<TokenKey>,
     req: HttpRequest,
+    meta: RequestMeta,
     body: Valid<StaffIn>,
 ) -> Result<HttpResponse> {
     let StaffIn {
@@ -140,9 +157,12 @@ async fn staff_login(
         password,
         totp,
     } = body.value;
+    let place = from(&req);
+    // By address too, so that one place cannot try a password on every name.
+    ctx.limits.check(Limit::Login, &place)?;
     // By name and address together: a stranger's guesses do not lock the owner out (SEC-01).
     ctx.limits
-        .check(Limit::StaffLogin, &format!("{username} {}", from(&req)))?;
+        .check(Limit::StaffLogin, &format!("{username} {place}"))?;
     if totp.is_some() {
         return Err(AppError::field(
             "/totp",
@@ -150,8 +170,13 @@ async fn staff_login(
             "这个账号没有登记动态口令",
         ));
     }
-    let (id, roles) = staff::check(&ctx, &username, password).await?;
+    let presented = staff::check(&ctx, &username, password).await?;
     let tx = ctx.db.begin_write().await?;
+    audit_login(&ctx, &tx, &presented, &meta).await?;
+    let Some((id, roles)) = presented.proven else {
+        ctx.commit(tx).await?;
+        return Err(AppError::new(Code::Unauthenticated, "用户名或密码不正确"));
+    };
     let tokens = session::open(&ctx, &key, &tx, id).await?;
     ctx.commit(tx).await?;
     let account = AccountOut {
@@ -165,6 +190,32 @@ async fn staff_login(
         account,
         is_new: None,
     }))
+}
+
+/// SEC-35: both ends of a login attempt. The name that was typed is not kept: it may be a password.
+async fn audit_login(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    presented: &Presented,
+    meta: &RequestMeta,
+) -> Result<()> {
+    let proven = presented.proven.as_ref().map(|(id, _)| *id);
+    let (outcome, status) = match proven {
+        Some(_) => ("success", 200),
+        None => ("failure", 401),
+    };
+    let entry = Entry {
+        actor: proven,
+        actor_kind: AccountKind::Staff.word(),
+        action: "POST /api/v1/auth/staff".into(),
+        object: "login".into(),
+        subject: presented.named,
+        detail: json!({
+            "outcome": outcome, "status": status, "address_masked": meta.address_masked, "device": meta.device,
+        }),
+        request_id: meta.request_id.clone(),
+    };
+    audit::record(ctx, tx, entry).await
 }
 
 /// Exchange a refresh token for fresh tokens.
@@ -196,4 +247,18 @@ async fn logout(
     session::revoke(&ctx, &tx, session).await?;
     ctx.commit(tx).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_ipv6_network_are_one_place() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_ne!(of("192.0.2.7"), of("192.0.2.8"));
+    }
 }

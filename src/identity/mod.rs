@@ -3,7 +3,7 @@
 //! Owns `account`, `wechat_identity`, `session`, `refresh_token`, `staff`. Promises: access tokens live at most 15
 //! minutes and hold no personal data (SEC-08, SEC-12); a used refresh token that comes back ends its session; logout
 //! and disabling act at once, because every request reads the session (SEC-09). Login paths: WeChat code, staff
-//! password; there is no other (SEC-02). Emits `identity.registered.v1`. Needs no consent (contract, PIPL 13(1)(2)).
+//! password; there is no other (SEC-02). Staff logins and staff calls are audited (SEC-35). Emits `identity.registered.v1`. Needs no consent (contract, PIPL 13(1)(2)).
 
 mod account;
 mod actor;
@@ -24,6 +24,6 @@ pub use actor::{
 pub use events::Registered;
 pub use http::{Tokens, routes};
 pub use staff::{NewStaff, add_staff};
-pub use staff_audit::audit_staff;
+pub use staff_audit::{AuditSubject, audit_staff};
 pub use token::TokenKey;
 pub use wechat_login::{account_of_openid, openid_of};

@@ -28,7 +28,9 @@ pub struct NewStaff {
 /// `validation` for a weak password or no role, `conflict` when the username exists.
 pub async fn add_staff(ctx: &Ctx, new: NewStaff) -> Result<(AccountId, Option<String>)> {
     let named = (2..=64).contains(&new.username.chars().count())
-        && !new.username.contains(char::is_whitespace);
+        && !new
+            .username
+            .contains(|c: char| c.is_whitespace() || c.is_control());
     if !named {
         return Err(AppError::field(
             "/username",
@@ -67,20 +69,31 @@ pub async fn add_staff(ctx: &Ctx, new: NewStaff) -> Result<(AccountId, Option<St
     Ok((account.id, made))
 }
 
-/// Checks a login; one answer for a wrong name and a wrong password.
-pub(super) async fn check(
-    ctx: &Ctx,
-    username: &str,
-    secret: String,
-) -> Result<(AccountId, Vec<StaffRole>)> {
-    let row = staff::Entity::find()
-        .filter(staff::Column::Username.eq(username))
-        .one_by_key(ctx.db.read())
-        .await?;
+/// What a presented name and password proved.
+pub(super) struct Presented {
+    /// The account of that name, if there is one.
+    pub(super) named: Option<AccountId>,
+    /// Who it is, when the password fits.
+    pub(super) proven: Option<(AccountId, Vec<StaffRole>)>,
+}
+
+/// Checks a login. A wrong name costs the same work as a wrong password.
+pub(super) async fn check(ctx: &Ctx, username: &str, secret: String) -> Result<Presented> {
+    // No login name has control characters, and PostgreSQL cannot even look for a NUL.
+    let row = if username.chars().any(char::is_control) {
+        None
+    } else {
+        staff::Entity::find()
+            .filter(staff::Column::Username.eq(username))
+            .one_by_key(ctx.db.read())
+            .await?
+    };
+    let named = row.as_ref().map(|row| row.account_id);
     let stored = row.as_ref().map(|row| row.password_hash.clone());
     let fits = password::fits(stored, secret).await?;
-    match row {
-        Some(row) if fits => Ok((row.account_id, serde_json::from_value(row.roles)?)),
-        _ => Err(AppError::new(Code::Unauthenticated, "用户名或密码不正确")),
-    }
+    let proven = match row.filter(|_| fits) {
+        Some(row) => Some((row.account_id, serde_json::from_value(row.roles)?)),
+        None => None,
+    };
+    Ok(Presented { named, proven })
 }

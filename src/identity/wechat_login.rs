@@ -2,11 +2,12 @@
 
 use super::{account, events::Registered};
 use crate::{
-    kernel::Result,
+    kernel::{AppError, Code, Result},
     outbox,
     platform::{
         Ctx, OneByKey,
         sealed::{Column, seal},
+        wechat::Session,
     },
 };
 use entity::{
@@ -27,11 +28,19 @@ pub(super) struct LoggedIn {
 }
 
 /// Exchanges the code and finds or makes the account.
-pub(super) async fn login(
-    ctx: &Ctx,
-    code: &str,
-) -> Result<(sea_orm::DatabaseTransaction, LoggedIn)> {
+pub(super) async fn login(ctx: &Ctx, code: &str) -> Result<(DatabaseTransaction, LoggedIn)> {
     let session = ctx.wechat.code2session(code).await?;
+    match find_or_make(ctx, &session).await {
+        // Another device's first login was faster: its account is there now. The code is spent, the session is not.
+        Err(AppError {
+            code: Code::Conflict,
+            ..
+        }) => find_or_make(ctx, &session).await,
+        done => done,
+    }
+}
+
+async fn find_or_make(ctx: &Ctx, session: &Session) -> Result<(DatabaseTransaction, LoggedIn)> {
     let tx = ctx.db.begin_write().await?;
     let appid = ctx.wechat.appid().to_owned();
     let known = wechat_identity::Entity::find()
@@ -40,53 +49,41 @@ pub(super) async fn login(
         .one_by_key(&tx)
         .await?;
     let now = ctx.env.now();
+    let seal_key =
+        |id: WechatIdentityId| seal(&ctx.vault, Column::SessionKey, id, &session.session_key);
     if let Some(known) = known {
         wechat_identity::ActiveModel {
             id: Set(known.id),
-            session_key: Set(seal(
-                &ctx.vault,
-                Column::SessionKey,
-                known.id,
-                &session.session_key,
-            )?),
+            session_key: Set(seal_key(known.id)?),
             seen_at: Set(now),
             ..Default::default()
         }
         .update(&tx)
         .await?;
-        return Ok((
-            tx,
-            LoggedIn {
-                account: known.account_id,
-                is_new: false,
-            },
-        ));
+        let login = LoggedIn {
+            account: known.account_id,
+            is_new: false,
+        };
+        return Ok((tx, login));
     }
     let account = register(ctx, &tx).await?;
     let id: WechatIdentityId = ctx.env.id();
     wechat_identity::ActiveModel {
         id: Set(id),
         appid: Set(appid),
-        openid: Set(session.openid),
+        openid: Set(session.openid.clone()),
         account_id: Set(account.id),
-        session_key: Set(seal(
-            &ctx.vault,
-            Column::SessionKey,
-            id,
-            &session.session_key,
-        )?),
+        session_key: Set(seal_key(id)?),
         seen_at: Set(now),
         created_at: Set(now),
     }
     .insert(&tx)
     .await?;
-    Ok((
-        tx,
-        LoggedIn {
-            account: account.id,
-            is_new: true,
-        },
-    ))
+    let login = LoggedIn {
+        account: account.id,
+        is_new: true,
+    };
+    Ok((tx, login))
 }
 
 async fn register(ctx: &Ctx, tx: &DatabaseTransaction) -> Result<Account> {
@@ -108,7 +105,7 @@ async fn register(ctx: &Ctx, tx: &DatabaseTransaction) -> Result<Account> {
 /// A database fault.
 pub async fn openid_of(
     ctx: &Ctx,
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     account: AccountId,
 ) -> Result<Option<String>> {
     let row = wechat_identity::Entity::find()
@@ -126,7 +123,7 @@ pub async fn openid_of(
 /// A database fault.
 pub async fn account_of_openid(
     ctx: &Ctx,
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     openid: &str,
 ) -> Result<Option<AccountId>> {
     let row = wechat_identity::Entity::find()

@@ -53,6 +53,7 @@ impl Place {
 /// One master key, already turned into the keys of its purposes.
 struct Keys {
     id: String,
+    root: hkdf::Prk,
     fields: LessSafeKey,
     indexes: hmac::Key,
 }
@@ -72,6 +73,7 @@ impl Keys {
             id: id.to_owned(),
             fields: LessSafeKey::new(fields),
             indexes,
+            root,
         })
     }
 
@@ -208,6 +210,12 @@ impl Vault {
         std::str::from_utf8(plain)
             .map(str::to_owned)
             .map_err(|_| shut())
+    }
+
+    /// A secret of its own for another purpose, from the present key: the same on every node that holds the key.
+    pub fn derive(&self, purpose: &str) -> Result<[u8; 32]> {
+        // The prefix keeps callers away from the vault's own two keys.
+        expand(&self.current.root, format!("derived {purpose}").as_bytes())
     }
 
     /// Whether the value was sealed by the present key; otherwise it waits to be sealed again (SEC-24).

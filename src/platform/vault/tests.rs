@@ -49,6 +49,26 @@ fn a_value_moved_to_another_row_column_or_table_does_not_open() {
 }
 
 #[test]
+fn a_derived_secret_follows_from_key_and_purpose_alone() {
+    let secret = vault().derive("receipts").unwrap();
+    assert_eq!(
+        secret,
+        Vault::open([1; 32], "other")
+            .unwrap()
+            .derive("receipts")
+            .unwrap()
+    );
+    assert_ne!(secret, vault().derive("receipts 2").unwrap());
+    assert_ne!(
+        secret,
+        Vault::open([2; 32], "2026-a")
+            .unwrap()
+            .derive("receipts")
+            .unwrap()
+    );
+}
+
+#[test]
 fn the_wrong_key_does_not_open_even_under_the_same_name() {
     let sealed = vault().seal(PHONE, "x").unwrap();
     assert!(
