@@ -19,10 +19,10 @@ pub async fn by_id(db: &(impl ConnectionTrait + Sync), id: ServiceId) -> Result<
 }
 
 /// A service on sale.
-pub(super) async fn on_sale(
-    db: &(impl ConnectionTrait + Sync),
-    id: ServiceId,
-) -> Result<service::Model> {
+///
+/// # Errors
+/// `not_found`, also when it is no longer sold; or a database fault.
+pub async fn on_sale(db: &(impl ConnectionTrait + Sync), id: ServiceId) -> Result<service::Model> {
     by_id(db, id).await.and_then(|row| {
         if row.active {
             Ok(row)
