@@ -16,8 +16,8 @@ use entity::{
     values::BookingStatus,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 /// A customer's own booking.
@@ -70,6 +70,18 @@ pub async fn lock(tx: &DatabaseTransaction, id: BookingId) -> Result<booking::Mo
         .one_by_key(tx)
         .await?
         .ok_or_else(AppError::not_found)
+}
+
+/// Whether a rework of this visit is agreed, under way or waits for acceptance. Hold the visit's lock.
+pub(super) async fn has_open_rework(tx: &DatabaseTransaction, root: BookingId) -> Result<bool> {
+    let open = booking::Entity::find()
+        .filter(booking::Column::ReworkOf.eq(root))
+        .filter(booking::Column::Status.is_in([
+            BookingStatus::Confirmed,
+            BookingStatus::InService,
+            BookingStatus::AwaitingAcceptance,
+        ]));
+    Ok(open.count(tx).await? > 0)
 }
 
 /// A worker's jobs of a business day, in their order.

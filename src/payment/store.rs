@@ -68,3 +68,14 @@ pub(super) async fn given_back(db: &impl ConnectionTrait, id: PaymentId) -> Resu
         .iter()
         .fold(Fen::ZERO, |sum, row| sum.plus(row.amount_fen)))
 }
+
+/// Refunds of a booking that are asked for and not settled.
+pub(super) async fn open_refunds(
+    db: &impl ConnectionTrait,
+    booking: BookingId,
+) -> Result<Vec<refund::Model>> {
+    let rows = refund::Entity::find()
+        .filter(refund::Column::BookingId.eq(booking))
+        .filter(refund::Column::Status.is_in([RefundStatus::Requested, RefundStatus::Processing]));
+    Ok(rows.all(db).await?)
+}
