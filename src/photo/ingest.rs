@@ -8,6 +8,7 @@ use crate::{
     },
 };
 use actix_multipart::Multipart;
+use aws_lc_rs::digest::{Context, SHA256};
 use entity::values::PhotoKind;
 use futures_util::StreamExt;
 use std::sync::OnceLock;
@@ -23,6 +24,23 @@ pub(super) struct Form {
     pub(super) kind: PhotoKind,
     pub(super) checklist_key: Option<String>,
     pub(super) file: Vec<u8>,
+}
+
+impl Form {
+    /// SHA-256 of what the form says, however it was put on the wire: each try draws another multipart boundary.
+    pub(super) fn hash(&self) -> String {
+        let mut context = Context::new(&SHA256);
+        let kind: &[u8] = match self.kind {
+            PhotoKind::Before => b"before\n",
+            PhotoKind::After => b"after\n",
+        };
+        context.update(kind);
+        // No key has a line break, so the file cannot be mistaken for a part of it.
+        context.update(self.checklist_key.as_deref().unwrap_or_default().as_bytes());
+        context.update(b"\n");
+        context.update(&self.file);
+        hex::encode(context.finish())
+    }
 }
 
 /// Reads the parts `kind`, `checklist_key`, `file`; anything else, twice or too large is refused.
@@ -86,7 +104,11 @@ fn text(bytes: Option<Vec<u8>>, name: &str) -> Result<Option<String>> {
     bytes
         .map(|bytes| {
             String::from_utf8(bytes)
-                .map_err(|_| AppError::field(format!("/{name}"), "text", "应为 UTF-8 文字"))
+                .ok()
+                .filter(|text| !text.chars().any(char::is_control))
+                .ok_or_else(|| {
+                    AppError::field(format!("/{name}"), "text", "应为不含控制字符的 UTF-8 文字")
+                })
         })
         .transpose()
 }
