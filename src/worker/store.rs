@@ -8,12 +8,14 @@ use crate::{
     },
 };
 use entity::{
+    account,
     ids::{AccountId, WorkerId},
+    values::AccountKind,
     worker,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, QueryFilter, QueryOrder,
+    EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::json;
 
@@ -131,4 +133,29 @@ pub(super) async fn bind(tx: &DatabaseTransaction, id: WorkerId, account: Accoun
     .update(tx)
     .await?;
     Ok(())
+}
+
+/// Of these accounts, those a worker may be bound to: customers who are no worker yet, in the same order. A member of
+/// staff stays staff, and nobody becomes two workers.
+pub(super) async fn unbound_customers(
+    tx: &DatabaseTransaction,
+    accounts: &[AccountId],
+) -> Result<Vec<AccountId>> {
+    let rows = account::Entity::find()
+        .filter(account::Column::Id.is_in(accounts.iter().copied()))
+        .filter(account::Column::Kind.eq(AccountKind::Customer))
+        .filter(account::Column::DisabledAt.is_null())
+        .order_by_asc(account::Column::Id)
+        .lock_exclusive()
+        .all(tx)
+        .await?;
+    let bound = worker::Entity::find()
+        .filter(worker::Column::AccountId.is_in(rows.iter().map(|row| row.id)))
+        .all(tx)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| row.id)
+        .filter(|id| bound.iter().all(|worker| worker.account_id != Some(*id)))
+        .collect())
 }
