@@ -173,8 +173,8 @@ pub(super) fn cancel_fee(
     now: DateTime<Utc>,
     settings: &Settings,
 ) -> Fen {
-    let free = now <= row.start_at - settings.free_cancel.get();
-    if free || row.status != BookingStatus::Confirmed {
+    let early = now <= row.start_at - settings.free_cancel.get();
+    if early || row.status != BookingStatus::Confirmed {
         return Fen::ZERO;
     }
     let fee = i128::from(row.total_fen.0) * i128::from(settings.late_cancel_bp) / 10_000;

@@ -25,7 +25,7 @@ use sea_orm::{
 /// # Errors
 /// `not_found`, also for another's.
 pub async fn of_customer(
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     customer: AccountId,
     id: BookingId,
 ) -> Result<booking::Model> {
@@ -38,7 +38,7 @@ pub async fn of_customer(
 /// # Errors
 /// `not_found`, also for another's.
 pub async fn of_worker(
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     worker: WorkerId,
     id: BookingId,
 ) -> Result<booking::Model> {
@@ -50,10 +50,7 @@ pub async fn of_worker(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn by_id_unscoped(
-    db: &(impl ConnectionTrait + Sync),
-    id: BookingId,
-) -> Result<booking::Model> {
+pub async fn by_id_unscoped(db: &impl ConnectionTrait, id: BookingId) -> Result<booking::Model> {
     booking::Entity::find_by_id(id)
         .one_by_key(db)
         .await?

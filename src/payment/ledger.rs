@@ -112,9 +112,7 @@ pub(super) async fn held(db: &impl ConnectionTrait, account: &str) -> Result<Fen
         .into_tuple()
         .all(db)
         .await?;
-    Ok(rows
-        .into_iter()
-        .fold(Fen::ZERO, |sum, amount| sum.minus(amount)))
+    Ok(rows.into_iter().fold(Fen::ZERO, Fen::minus))
 }
 
 /// Moves what a booking's prepayment account holds, except `owed`, to revenue: the visit has earned it.

@@ -18,6 +18,7 @@ use crate::{
     },
 };
 use entity::{
+    ids::PaymentId,
     payment,
     values::{BookingStatus, PaymentStatus},
 };
@@ -27,7 +28,8 @@ use serde_json::json;
 /// Why a verified payment does not count.
 struct Mismatch {
     kind: &'static str,
-    payment: Option<payment::Model>,
+    payment: Option<PaymentId>,
+    wanted_fen: Option<i64>,
 }
 
 /// What a verified payment did.
@@ -44,12 +46,14 @@ async fn paid(ctx: &Ctx, tx: &DatabaseTransaction, told: &Transaction) -> Result
         return Ok(Settled::Refused(Mismatch {
             kind: "unknown_order",
             payment: None,
+            wanted_fen: None,
         }));
     };
     let refused = |kind| {
         Ok(Settled::Refused(Mismatch {
             kind,
-            payment: Some(row.clone()),
+            payment: Some(row.id),
+            wanted_fen: Some(row.amount_fen.0),
         }))
     };
     if told.trade_state != TradeState::Success && told.trade_state != TradeState::Refund {
@@ -136,10 +140,8 @@ pub(super) async fn paid_or_incident(ctx: &Ctx, told: &Transaction) -> Result<bo
         }
         Settled::Refused(mismatch) => {
             tx.rollback().await?;
-            let wanted = mismatch.payment.as_ref().map(|row| row.amount_fen.0);
-            let detail = json!({ "told_fen": told.total_fen, "wanted_fen": wanted });
-            let payment = mismatch.payment.map(|row| row.id);
-            incident::record(ctx, payment, mismatch.kind, detail).await?;
+            let detail = json!({ "told_fen": told.total_fen, "wanted_fen": mismatch.wanted_fen });
+            incident::record(ctx, mismatch.payment, mismatch.kind, detail).await?;
             Ok(false)
         }
     }

@@ -24,20 +24,14 @@ pub(super) async fn lock_by_number(
     Ok(row.one_by_key(tx).await?)
 }
 
-pub(super) async fn payment(
-    db: &(impl ConnectionTrait + Sync),
-    id: PaymentId,
-) -> Result<payment::Model> {
+pub(super) async fn payment(db: &impl ConnectionTrait, id: PaymentId) -> Result<payment::Model> {
     payment::Entity::find_by_id(id)
         .one_by_key(db)
         .await?
         .ok_or_else(AppError::not_found)
 }
 
-pub(super) async fn refund(
-    db: &(impl ConnectionTrait + Sync),
-    id: RefundId,
-) -> Result<refund::Model> {
+pub(super) async fn refund(db: &impl ConnectionTrait, id: RefundId) -> Result<refund::Model> {
     refund::Entity::find_by_id(id)
         .one_by_key(db)
         .await?

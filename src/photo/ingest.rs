@@ -47,7 +47,7 @@ impl Form {
 pub(super) async fn read(mut multipart: Multipart, max_bytes: usize) -> Result<Form> {
     let (mut kind, mut key, mut file) = (None, None, None);
     while let Some(part) = multipart.next().await {
-        let mut part = part.map_err(broken)?;
+        let mut part = part.map_err(|error| broken(&error))?;
         let name = part.name().unwrap_or_default().to_owned();
         let limit = if name == "file" {
             max_bytes
@@ -56,7 +56,7 @@ pub(super) async fn read(mut multipart: Multipart, max_bytes: usize) -> Result<F
         };
         let mut bytes = Vec::new();
         while let Some(chunk) = part.next().await {
-            let chunk = chunk.map_err(broken)?;
+            let chunk = chunk.map_err(|error| broken(&error))?;
             if bytes.len().saturating_add(chunk.len()) > limit {
                 return Err(AppError::new(
                     Code::PayloadTooLarge,
@@ -113,7 +113,7 @@ fn text(bytes: Option<Vec<u8>>, name: &str) -> Result<Option<String>> {
         .transpose()
 }
 
-fn broken(error: actix_multipart::MultipartError) -> AppError {
+fn broken(error: &actix_multipart::MultipartError) -> AppError {
     AppError::new(Code::Validation, "表单没有完整到达,或格式有误").because(error.to_string())
 }
 

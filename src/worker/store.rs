@@ -23,10 +23,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// `forbidden` when the account is nobody's.
-pub async fn of_account(
-    db: &(impl ConnectionTrait + Sync),
-    account: AccountId,
-) -> Result<worker::Model> {
+pub async fn of_account(db: &impl ConnectionTrait, account: AccountId) -> Result<worker::Model> {
     let row = worker::Entity::find()
         .filter(worker::Column::AccountId.eq(account))
         .one_by_key(db)
@@ -38,7 +35,7 @@ pub async fn of_account(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn by_id(db: &(impl ConnectionTrait + Sync), id: WorkerId) -> Result<worker::Model> {
+pub async fn by_id(db: &impl ConnectionTrait, id: WorkerId) -> Result<worker::Model> {
     worker::Entity::find_by_id(id)
         .one_by_key(db)
         .await?
@@ -114,7 +111,7 @@ pub(super) async fn insert(
 /// The worker recorded with this phone.
 pub(super) async fn by_phone(
     ctx: &Ctx,
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     phone: &str,
 ) -> Result<Option<worker::Model>> {
     let index = phone_index(&ctx.vault, phone);

@@ -96,14 +96,14 @@ on_both! {
         let booking = app.books(&mei).await;
         app.pays(&mei, &booking, 8000).await;
         app.pays(&mei, &booking, 4000).await;
-        for (fen, left) in [(3000, 9000), (5000, 4000), (4000, 0)] {
+        for (fen, left) in [(8000, 4000), (1000, 3000), (3000, 0)] {
             gives_back(&manager, &booking, Some(fen)).await;
             app.settled_refund().await;
             assert_eq!(see(&mei, &booking).await["refunded_fen"], 12_000 - left);
         }
         assert_eq!(fulls(app).await, [false, false, true]);
         let rows = refunds(app).await;
-        // The second gives back the rest of one payment, which is not all that was paid for the booking.
+        // The first gives back the whole of one payment, which is not all that was paid for the booking.
         assert_eq!(rows.iter().map(|row| row.full).collect::<Vec<_>>(), [false, false, true]);
         let body = json!({ "booking_id": booking["id"], "reason": "x" });
         manager.post("admin/refunds", body).await.problem(409, "invalid_state");
@@ -225,6 +225,18 @@ on_both! {
         assert_eq!(refunds(app).await[0].status, RefundStatus::Succeeded);
         assert_eq!(ledger(app).await, json!({}));
         assert_eq!(told(app, "payment.succeeded.v1").await, 0);
+    }
+
+    async fn part_of_the_half_goes_back_when_the_hold_ends(app) {
+        app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let booking = app.books(&mei).await;
+        app.pays(&mei, &booking, 3000).await;
+        app.advance("PT15M1S").await;
+        app.settled_refund().await;
+        let ended = see(&mei, &booking).await;
+        assert_eq!((&ended["status"], &ended["refunded_fen"]), (&json!("expired"), &json!(3000)));
+        assert_eq!(ledger(app).await, json!({}));
     }
 
     async fn an_outage_of_wechat_makes_refunds_late_and_loses_none(app) {

@@ -102,6 +102,28 @@ on_both! {
         assert!(has_line(&ended, "返工已取消"));
     }
 
+    async fn reworks_asked_for_at_once_all_find_a_time_of_their_own(app) {
+        let crew = app.crew("13800001000").await;
+        let mut visits = Vec::new();
+        for name in ["mei", "li", "wang", "zhao"] {
+            let person = app.customer(name).await;
+            let booking = app.books(&person).await;
+            app.pays(&person, &booking, 8000).await;
+            visits.push((person, booking));
+        }
+        for (_, booking) in &visits {
+            works(app, &crew, booking).await;
+        }
+        let tasks = visits
+            .into_iter()
+            .map(|(person, booking)| tokio::spawn(async move { rejects(&person, &booking).await["start_at"].clone() }));
+        let mut starts = std::collections::HashSet::new();
+        for task in tasks.collect::<Vec<_>>() {
+            starts.insert(task.await.unwrap().as_str().unwrap().to_owned());
+        }
+        assert_eq!(starts.len(), 4, "{starts:?}");
+    }
+
     async fn silence_does_not_count_while_a_rework_is_open(app) {
         let crew = app.crew("13800001000").await;
         let mei = app.customer("mei").await;
