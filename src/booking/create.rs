@@ -1,13 +1,14 @@
 //! Making a booking: price it, find somebody, hold the cells.
 
 use super::{
+    events::BookingConfirmed,
     model::{Address, check_start},
     reserve, store,
 };
 use crate::{
     catalog,
     kernel::{AppError, Code, Result},
-    outbox::timer,
+    outbox::{self, timer},
     platform::{
         Ctx,
         sealed::{Column, seal},
@@ -101,11 +102,23 @@ pub(super) async fn create(
     };
     row.insert(tx).await?;
     let row = assign(ctx, tx, id, candidates, span).await?;
-    if let Some(at) = hold_expires_at {
-        timer::schedule(tx, &ctx.env, HOLD_DUE, id, at).await?;
-    }
-    store::note(ctx, tx, id, "已提交预约,等待预存").await?;
+    made(ctx, tx, &row).await?;
     Ok(row)
+}
+
+/// What follows a booking just written: it waits for money, or needs none and is confirmed.
+async fn made(ctx: &Ctx, tx: &DatabaseTransaction, row: &booking::Model) -> Result<()> {
+    if let Some(at) = row.hold_expires_at {
+        timer::schedule(tx, &ctx.env, HOLD_DUE, row.id, at).await?;
+        return store::note(ctx, tx, row.id, "已提交预约,等待预存").await;
+    }
+    let event = BookingConfirmed {
+        booking_id: row.id,
+        customer_id: row.customer_id,
+        worker_id: row.worker_id,
+    };
+    outbox::append(tx, &ctx.env, &event).await?;
+    store::note(ctx, tx, row.id, "已提交预约,无需付款,预约已确认").await
 }
 
 async fn candidates(

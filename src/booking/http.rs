@@ -60,7 +60,7 @@ async fn free_slots(
     id: web::Path<ServiceId>,
     query: ValidQuery<SlotQuery>,
 ) -> Result<HttpResponse> {
-    let service = catalog::by_id(ctx.db.read(), *id).await?;
+    let service = catalog::on_sale(ctx.db.read(), *id).await?;
     let minutes = query
         .0
         .minutes
@@ -98,7 +98,7 @@ struct BookingIn {
     address: AddressIn,
     #[validate(length(min = 11, max = 20))]
     contact_phone: String,
-    /// An answer to each question of the service.
+    /// Answers by question of the service; what is left out counts as the plain case.
     #[schema(value_type = Object)]
     answers: Map<String, Value>,
     /// A wished worker; anybody able when unsaid.

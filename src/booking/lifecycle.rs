@@ -1,10 +1,11 @@
 //! Moving a booking along. Every function takes the row's lock and refuses steps the state does not allow.
 
 use super::{
+    cancel::left,
     create::HOLD_DUE,
     events::{BookingCompleted, BookingConfirmed, BookingExpired},
     model::{Step, confirms, open_balance, step},
-    store::{free, lock, note},
+    store::{free, has_open_rework, lock, note},
 };
 use crate::{
     kernel::Result,
@@ -147,9 +148,18 @@ pub async fn finish_service(
 ) -> Result<booking::Model> {
     let row = lock(tx, id).await?;
     let row = set(ctx, tx, &row, Step::Finish, "服务完成,等待验收").await?;
-    let due = ctx.env.now() + ctx.config.booking.acceptance_window.get();
-    timer::schedule(tx, &ctx.env, ACCEPTANCE_DUE, id, due).await?;
+    await_acceptance(ctx, tx, id).await?;
     Ok(row)
+}
+
+/// Starts (again) the time after which silence counts as acceptance.
+pub(super) async fn await_acceptance(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: BookingId,
+) -> Result<()> {
+    let due = ctx.env.now() + ctx.config.booking.acceptance_window.get();
+    timer::schedule(tx, &ctx.env, ACCEPTANCE_DUE, id, due).await
 }
 
 /// The customer accepts, or his silence does. A rework that is accepted completes the visit it repaired, too.
@@ -170,7 +180,8 @@ pub(super) async fn complete(
     Ok(done)
 }
 
-async fn completed(
+/// The visit is over. Hold its lock.
+pub(super) async fn completed(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     row: &booking::Model,
@@ -201,21 +212,40 @@ async fn completed(
     Ok(done)
 }
 
+/// The customer has kept silent for the whole window. While a rework is open he is not silent: he waits for it.
+pub(super) async fn silence(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId) -> Result<()> {
+    let row = lock(tx, id).await?;
+    if row.status != BookingStatus::AwaitingAcceptance
+        || (row.rework_of.is_none() && has_open_rework(tx, id).await?)
+    {
+        return Ok(());
+    }
+    complete(ctx, tx, id, "超过验收期限,视为已验收").await?;
+    Ok(())
+}
+
 /// The hold ran out: an unpaid booking ends and its cells are free.
 pub(super) async fn expire(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId) -> Result<()> {
     let row = lock(tx, id).await?;
-    let due = row.hold_expires_at.is_some_and(|at| at <= ctx.env.now());
-    if row.status != BookingStatus::PendingPayment || !due {
+    let Some(end) = row.hold_expires_at else {
         return Ok(());
+    };
+    if row.status != BookingStatus::PendingPayment {
+        return Ok(());
+    }
+    if end > ctx.env.now() {
+        // Another node's clock runs ahead of ours: the timer is spent, the hold is not.
+        return timer::schedule(tx, &ctx.env, HOLD_DUE, id, end).await;
     }
     set(ctx, tx, &row, Step::Expire, "未在时限内预存,预约已释放").await?;
     free(tx, id).await?;
-    if row.prepaid_fen > Fen::ZERO {
+    let refund_fen = left(tx, &row).await?;
+    if refund_fen > Fen::ZERO {
         // Part of the half arrived in time: it goes back like that of a cancelled visit.
         let event = super::events::BookingCancelled {
             booking_id: id,
             customer_id: row.customer_id,
-            refund_fen: row.prepaid_fen,
+            refund_fen,
         };
         outbox::append(tx, &ctx.env, &event).await?;
     }

@@ -23,7 +23,7 @@ pub use admin::routes as admin_routes;
 pub use events::{BookingCancelled, BookingCompleted, BookingConfirmed, BookingExpired};
 pub use http::routes;
 pub use lifecycle::{Received, begin_service, finish_service, receive_payment, record_refund};
-pub use model::{Address, open_balance, ratio};
+pub use model::{Address, needed, open_balance, ratio};
 pub use react::consumers;
 pub use store::{
     address_of, by_id_unscoped, contact_phone_of, jobs_of_worker, lock, note, of_customer,

@@ -142,9 +142,16 @@ pub fn open_balance(row: &booking::Model) -> Fen {
     row.total_fen.minus(row.prepaid_fen)
 }
 
+/// The least that must be prepaid to confirm: a begun fen counts whole, so that paying it is enough.
+pub fn needed(total: Fen, prepay_bp: i64) -> Fen {
+    let share = i128::from(total.0.max(0)) * i128::from(prepay_bp);
+    let whole = (share + 9_999) / 10_000;
+    Fen(i64::try_from(whole).unwrap_or(i64::MAX))
+}
+
 /// Whether so much prepaid confirms.
 pub(super) fn confirms(prepaid: Fen, total: Fen, prepay_bp: i64) -> bool {
-    i128::from(prepaid.0) * 10_000 >= i128::from(total.0) * i128::from(prepay_bp)
+    prepaid >= needed(total, prepay_bp)
 }
 
 /// The prepaid share as an exact number with at most four decimals; a free visit counts as paid.
@@ -158,16 +165,22 @@ pub fn ratio(prepaid: Fen, total: Fen) -> serde_json::Number {
     serde_json::from_str(&text).unwrap_or_else(|_| 0.into())
 }
 
-/// The fee of cancelling now: nothing until `free_cancel` before the start, then a share of the price, never more than
-/// was paid.
-pub(super) fn cancel_fee(row: &booking::Model, now: DateTime<Utc>, settings: &Settings) -> Fen {
-    if now <= row.start_at - settings.free_cancel.get() {
+/// The fee of cancelling now: nothing before the visit is confirmed or until `free_cancel` before its start, then a
+/// share of the price, never more than is `left` of what was paid.
+pub(super) fn cancel_fee(
+    row: &booking::Model,
+    left: Fen,
+    now: DateTime<Utc>,
+    settings: &Settings,
+) -> Fen {
+    let early = now <= row.start_at - settings.free_cancel.get();
+    if early || row.status != BookingStatus::Confirmed {
         return Fen::ZERO;
     }
     let fee = i128::from(row.total_fen.0) * i128::from(settings.late_cancel_bp) / 10_000;
-    Fen(i64::try_from(fee)
-        .unwrap_or(i64::MAX)
-        .min(row.prepaid_fen.0))
+    Fen(i64::try_from(fee).unwrap_or(i64::MAX))
+        .min(left)
+        .max(Fen::ZERO)
 }
 
 #[cfg(test)]
@@ -211,6 +224,16 @@ mod tests {
         assert!(!confirms(Fen(4999), Fen(10_000), 5000) && confirms(Fen(5000), Fen(10_000), 5000));
     }
 
+    #[test]
+    fn nothing_is_kept_of_a_visit_that_never_was_confirmed() {
+        let mut row =
+            super::super::store::tests::row(Fen(10_000), Fen(4_000), at(0) + Duration::hours(1));
+        let fee = |row: &booking::Model| cancel_fee(row, row.prepaid_fen, at(0), &settings());
+        assert_eq!(fee(&row), Fen(2_000));
+        row.status = BookingStatus::PendingPayment;
+        assert_eq!(fee(&row), Fen::ZERO);
+    }
+
     proptest! {
         #[test]
         fn two_visits_that_share_no_cell_are_a_buffer_apart(a in 0_i64..60, al in 1_i64..12, b in 0_i64..60, bl in 1_i64..12, buffer in 0_i64..4) {
@@ -226,8 +249,15 @@ mod tests {
         fn a_fee_is_never_more_than_was_paid(total in 0_i64..1_000_000, paid in 0_i64..1_000_000, minutes in -3000_i64..3000) {
             let now = at(0);
             let row = super::super::store::tests::row(Fen(total), Fen(paid.min(total)), now + Duration::minutes(minutes));
-            let fee = cancel_fee(&row, now, &settings());
+            let fee = cancel_fee(&row, row.prepaid_fen, now, &settings());
             prop_assert!(fee.0 >= 0 && fee <= row.prepaid_fen);
+        }
+
+        #[test]
+        fn paying_what_is_needed_confirms_and_a_fen_less_does_not(total in 1_i64..1_000_000, bp in 1_i64..=10_000) {
+            let needed = needed(Fen(total), bp);
+            prop_assert!(confirms(needed, Fen(total), bp) && needed.0 <= total);
+            prop_assert!(!confirms(needed.minus(Fen(1)), Fen(total), bp));
         }
     }
 }

@@ -2,15 +2,14 @@
 
 use super::{
     create::HOLD_DUE,
-    lifecycle::{ACCEPTANCE_DUE, complete, expire},
-    store::lock,
+    lifecycle::{ACCEPTANCE_DUE, expire, silence},
 };
 use crate::{
     kernel::Result,
     outbox::{Consumer, Delivered, Registry},
     platform::Ctx,
 };
-use entity::{ids::BookingId, values::BookingStatus};
+use entity::ids::BookingId;
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 
@@ -42,9 +41,6 @@ impl Consumer for Timers {
         if event.kind == HOLD_DUE {
             return expire(ctx, tx, id).await;
         }
-        if lock(tx, id).await?.status == BookingStatus::AwaitingAcceptance {
-            complete(ctx, tx, id, "超过验收期限,视为已验收").await?;
-        }
-        Ok(())
+        silence(ctx, tx, id).await
     }
 }

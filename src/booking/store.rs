@@ -16,8 +16,8 @@ use entity::{
     values::BookingStatus,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 /// A customer's own booking.
@@ -25,7 +25,7 @@ use sea_orm::{
 /// # Errors
 /// `not_found`, also for another's.
 pub async fn of_customer(
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     customer: AccountId,
     id: BookingId,
 ) -> Result<booking::Model> {
@@ -38,7 +38,7 @@ pub async fn of_customer(
 /// # Errors
 /// `not_found`, also for another's.
 pub async fn of_worker(
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     worker: WorkerId,
     id: BookingId,
 ) -> Result<booking::Model> {
@@ -50,10 +50,7 @@ pub async fn of_worker(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn by_id_unscoped(
-    db: &(impl ConnectionTrait + Sync),
-    id: BookingId,
-) -> Result<booking::Model> {
+pub async fn by_id_unscoped(db: &impl ConnectionTrait, id: BookingId) -> Result<booking::Model> {
     booking::Entity::find_by_id(id)
         .one_by_key(db)
         .await?
@@ -70,6 +67,18 @@ pub async fn lock(tx: &DatabaseTransaction, id: BookingId) -> Result<booking::Mo
         .one_by_key(tx)
         .await?
         .ok_or_else(AppError::not_found)
+}
+
+/// Whether a rework of this visit is agreed, under way or waits for acceptance. Hold the visit's lock.
+pub(super) async fn has_open_rework(tx: &DatabaseTransaction, root: BookingId) -> Result<bool> {
+    let open = booking::Entity::find()
+        .filter(booking::Column::ReworkOf.eq(root))
+        .filter(booking::Column::Status.is_in([
+            BookingStatus::Confirmed,
+            BookingStatus::InService,
+            BookingStatus::AwaitingAcceptance,
+        ]));
+    Ok(open.count(tx).await? > 0)
 }
 
 /// A worker's jobs of a business day, in their order.

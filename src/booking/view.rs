@@ -63,7 +63,7 @@ pub(super) struct BookingOut {
 /// Rows with their workers, timelines and photos: three queries, however many rows.
 pub(super) async fn many(
     ctx: &Ctx,
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     rows: Vec<booking::Model>,
 ) -> Result<Vec<BookingOut>> {
     let ids: Vec<BookingId> = rows.iter().map(|row| row.id).collect();
@@ -99,7 +99,7 @@ pub(super) async fn many(
 /// One row, in full.
 pub(super) async fn one(
     ctx: &Ctx,
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     row: booking::Model,
 ) -> Result<BookingOut> {
     let mut all = many(ctx, db, vec![row]).await?;

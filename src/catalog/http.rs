@@ -77,7 +77,7 @@ async fn one(ctx: web::Data<Ctx>, id: web::Path<ServiceId>) -> Result<HttpRespon
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct QuoteIn {
-    /// An answer to each question.
+    /// Answers by question; what is left out counts as the plain case.
     #[schema(value_type = Object)]
     answers: Map<String, Value>,
     #[validate(length(min = 1, max = 64))]

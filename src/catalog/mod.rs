@@ -13,4 +13,4 @@ pub use admin::routes as admin_routes;
 pub use http::routes;
 pub use model::{ChecklistEntry, PriceLine, Quote, checklist, quote};
 pub use seed::install_default;
-pub use store::by_id;
+pub use store::{by_id, on_sale};

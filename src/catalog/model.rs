@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 /// Visits are planned in half hours.
 const GRID_MINUTES: i64 = 30;
+/// Largest answer to a number question that names no `max`: far beyond any home, far below overflow.
+const SANE_NUMBER: i64 = 100_000;
 /// No visit is longer than a business day.
 const LONGEST_MINUTES: i64 = 12 * 60;
 
@@ -104,7 +106,8 @@ pub fn checklist(service: &service::Model) -> Result<Vec<ChecklistEntry>> {
     Ok(serde_json::from_value(service.checklist.clone())?)
 }
 
-/// Prices a visit from the answers. Every question must be answered, nothing else may be.
+/// Prices a visit from the answers. A question left out counts as its plain case (no extra, no, the first option), so
+/// that a price can be shown before anything is asked; nothing but the questions may be answered.
 ///
 /// # Errors
 /// `validation` with a pointer for each wrong answer, or for an area the service does not serve.
@@ -119,6 +122,7 @@ pub fn quote(service: &service::Model, answers: &Map<String, Value>, area: &str)
         .keys()
         .filter(|key| questions.iter().all(|question| question.key != **key))
     {
+        let key = key.replace('~', "~0").replace('/', "~1");
         faults.push(fault(format!("/answers/{key}"), "unknown", "没有这个问题"));
     }
     let mut minutes = i64::from(service.base_minutes);
@@ -184,13 +188,29 @@ fn fault(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> F
     }
 }
 
+/// What a question adds that nobody answered.
+fn plain_case(question: &Question) -> (i64, i64) {
+    match question.kind {
+        QuestionKind::Number | QuestionKind::Bool => (0, 0),
+        QuestionKind::Choice => question
+            .options
+            .first()
+            .map_or((0, 0), |option| (option.minutes, option.fen)),
+    }
+}
+
 /// Minutes and fen an answer adds.
 fn answer(question: &Question, given: Option<&Value>) -> Result<(i64, i64), String> {
-    let given = given.ok_or_else(|| format!("请回答“{}”", question.label))?;
+    let Some(given) = given else {
+        return Ok(plain_case(question));
+    };
     let effect = question.effect;
     match question.kind {
         QuestionKind::Number => {
-            let max = effect.map_or(i64::MAX, |effect| effect.max);
+            let max = effect
+                .map(|effect| effect.max)
+                .filter(|max| *max > 0)
+                .unwrap_or(SANE_NUMBER);
             let number = given.as_i64().filter(|number| (0..=max).contains(number));
             let number = number.ok_or_else(|| format!("应为 0 到 {max} 的整数"))?;
             Ok(effect.map_or((0, 0), |effect| {
@@ -288,16 +308,43 @@ mod tests {
             [
                 "/answers/area_sqm",
                 "/answers/colour",
-                "/answers/pets",
                 "/answers/stains",
                 "/area"
             ]
         );
     }
 
+    #[test]
+    fn what_is_not_answered_counts_as_the_plain_case() {
+        let none = quote(&service(), &Map::new(), "浦东").unwrap();
+        assert_eq!((none.minutes, none.total_fen), (180, 36_000));
+        assert_eq!(none, ask(60, false, "none").unwrap());
+        // The first option is the plain case even where it costs something.
+        let mut dear = service();
+        dear.questionnaire = json!([{"key": "stains", "label": "污渍", "kind": "choice", "options": [
+            {"value": "some", "label": "有", "minutes": 30, "fen": 500}]}]);
+        assert_eq!(quote(&dear, &Map::new(), "浦东").unwrap().total_fen, 36_500);
+        let null = json!({"pets": null});
+        let error = quote(&service(), null.as_object().unwrap(), "浦东").unwrap_err();
+        assert_eq!(error.fields[0].pointer, "/answers/pets");
+    }
+
+    #[test]
+    fn a_number_without_a_limit_can_be_answered_up_to_a_sane_one() {
+        let mut open = service();
+        open.questionnaire = json!([{"key": "rooms", "label": "房间", "kind": "number", "effect": {"fen": 10, "per": 1}}]);
+        let ask = |rooms: i64| {
+            let answers = json!({ "rooms": rooms });
+            quote(&open, answers.as_object().unwrap(), "浦东")
+        };
+        assert_eq!(ask(3).unwrap().total_fen, 36_030);
+        assert!(ask(SANE_NUMBER).is_ok());
+        assert!(ask(SANE_NUMBER + 1).is_err() && ask(-1).is_err());
+    }
+
     proptest! {
         #[test]
-        fn a_larger_home_is_never_cheaper_or_quicker(sqm in 0_i64..400, more in 0_i64..60, pets in proptest::bool::ANY) {
+        fn a_larger_home_is_never_cheaper_or_quicker(sqm in 0_i64..340, more in 0_i64..60, pets in proptest::bool::ANY) {
             let (small, large) = (ask(sqm, pets, "none").unwrap(), ask(sqm + more, pets, "none").unwrap());
             prop_assert!(large.total_fen >= small.total_fen && large.minutes >= small.minutes);
         }

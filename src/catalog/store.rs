@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 ///
 /// # Errors
 /// `not_found`, or a database fault.
-pub async fn by_id(db: &(impl ConnectionTrait + Sync), id: ServiceId) -> Result<service::Model> {
+pub async fn by_id(db: &impl ConnectionTrait, id: ServiceId) -> Result<service::Model> {
     service::Entity::find_by_id(id)
         .one_by_key(db)
         .await?
@@ -19,10 +19,10 @@ pub async fn by_id(db: &(impl ConnectionTrait + Sync), id: ServiceId) -> Result<
 }
 
 /// A service on sale.
-pub(super) async fn on_sale(
-    db: &(impl ConnectionTrait + Sync),
-    id: ServiceId,
-) -> Result<service::Model> {
+///
+/// # Errors
+/// `not_found`, also when it is no longer sold; or a database fault.
+pub async fn on_sale(db: &impl ConnectionTrait, id: ServiceId) -> Result<service::Model> {
     by_id(db, id).await.and_then(|row| {
         if row.active {
             Ok(row)

@@ -1,6 +1,6 @@
 //! Complaints: tickets with two clocks, first response and resolution (REF-45).
 //!
-//! Owns `complaint`. Promises: a clock that runs out is told once, by itself; an answer in time stops it. Emits
+//! Owns `complaint`. Promises: a clock that runs out is told by itself, once per ticket; an answer in time stops it. Emits
 //! `complaint.opened|sla_breached|resolved.v1`. Listens to its own timers. Needs no consent.
 
 mod admin;

@@ -95,14 +95,18 @@ pub(super) async fn respond(
     if row.status != ComplaintStatus::Open {
         return Err(AppError::invalid_state("这个投诉已经回复过"));
     }
+    let now = ctx.env.now();
     let change = complaint::ActiveModel {
         id: Set(id),
         status: Set(ComplaintStatus::Responded),
-        responded_at: Set(Some(ctx.env.now())),
+        responded_at: Set(Some(now)),
         response: Set(Some(text)),
         ..Default::default()
     };
-    timer::cancel(tx, &ctx.env, RESPONSE_DUE, id).await?;
+    // A clock that ran out before this answer still tells, however late its timer fires.
+    if now <= row.first_response_due_at {
+        timer::cancel(tx, &ctx.env, RESPONSE_DUE, id).await?;
+    }
     booking::note(ctx, tx, row.booking_id, "客服已回复投诉").await?;
     Ok(change.update(tx).await?)
 }
@@ -131,8 +135,12 @@ pub(super) async fn resolve(
         resolution: Set(Some(text)),
         ..Default::default()
     };
-    timer::cancel(tx, &ctx.env, RESPONSE_DUE, id).await?;
-    timer::cancel(tx, &ctx.env, RESOLUTION_DUE, id).await?;
+    if now <= row.first_response_due_at {
+        timer::cancel(tx, &ctx.env, RESPONSE_DUE, id).await?;
+    }
+    if now <= row.resolution_due_at {
+        timer::cancel(tx, &ctx.env, RESOLUTION_DUE, id).await?;
+    }
     booking::note(ctx, tx, row.booking_id, "投诉已办结").await?;
     let event = ComplaintResolved {
         complaint_id: id,
@@ -143,7 +151,8 @@ pub(super) async fn resolve(
     Ok(change.update(tx).await?)
 }
 
-/// A clock has run out; if it was not stopped, the breach is told.
+/// A clock has run out. The breach of a complaint is told once, whichever of its clocks was first; what was done in
+/// time, or an answer that came before the due moment, is none.
 pub(super) async fn overdue(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
@@ -151,18 +160,18 @@ pub(super) async fn overdue(
     response: bool,
 ) -> Result<()> {
     let row = lock(tx, id).await?;
-    let late = match row.status {
-        ComplaintStatus::Open => true,
-        ComplaintStatus::Responded => !response,
-        ComplaintStatus::Resolved => false,
+    let (due, done) = if response {
+        (row.first_response_due_at, row.responded_at)
+    } else {
+        (row.resolution_due_at, row.resolved_at)
     };
-    if !late {
+    let in_time = done.is_some_and(|at| at <= due);
+    if in_time || row.breached_at.is_some() {
         return Ok(());
     }
-    let breached_at = row.breached_at.or_else(|| Some(ctx.env.now()));
     complaint::ActiveModel {
         id: Set(id),
-        breached_at: Set(breached_at),
+        breached_at: Set(Some(ctx.env.now())),
         ..Default::default()
     }
     .update(tx)

@@ -9,7 +9,10 @@ use entity::{
     ledger_entry,
     values::Fen,
 };
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect,
+};
 use std::collections::BTreeMap;
 
 /// What we hold at WeChat Pay.
@@ -24,24 +27,50 @@ pub(super) fn prepayment(booking: BookingId) -> String {
     format!("prepayment:{booking}")
 }
 
-/// One movement: so much out of one account into another.
+/// One movement: so much out of one account (or two) into another.
 #[derive(Clone, Debug)]
 pub(super) struct Posting {
     /// `payment:<id>`; a cause posts once per account.
     pub(super) cause: String,
     pub(super) booking: Option<BookingId>,
-    pub(super) debit: String,
+    pub(super) debits: Vec<(String, Fen)>,
     pub(super) credit: String,
-    pub(super) amount: Fen,
 }
 
 impl Posting {
-    /// The two entries: debit positive, credit negative.
-    fn entries(&self) -> [(String, Fen); 2] {
-        [
-            (self.debit.clone(), self.amount),
-            (self.credit.clone(), Fen::ZERO.minus(self.amount)),
-        ]
+    /// The usual movement with two ends.
+    pub(super) fn simple(
+        cause: String,
+        booking: BookingId,
+        debit: impl Into<String>,
+        credit: impl Into<String>,
+        amount: Fen,
+    ) -> Self {
+        Self {
+            cause,
+            booking: Some(booking),
+            debits: vec![(debit.into(), amount)],
+            credit: credit.into(),
+        }
+    }
+
+    /// The entries: debits positive, their sum as credit negative.
+    fn entries(&self) -> Vec<(String, Fen)> {
+        let sum = self
+            .debits
+            .iter()
+            .fold(Fen::ZERO, |sum, (_, amount)| sum.plus(*amount));
+        let mut entries = self.debits.clone();
+        entries.push((self.credit.clone(), Fen::ZERO.minus(sum)));
+        entries
+    }
+
+    fn moves(&self) -> bool {
+        !self.debits.is_empty()
+            && self
+                .debits
+                .iter()
+                .all(|(account, amount)| *amount > Fen::ZERO && *account != self.credit)
     }
 }
 
@@ -50,7 +79,7 @@ impl Posting {
 /// # Errors
 /// `conflict` when the cause was posted before; a database fault.
 pub(super) async fn post(ctx: &Ctx, tx: &DatabaseTransaction, posting: &Posting) -> Result<()> {
-    if posting.amount <= Fen::ZERO || posting.debit == posting.credit {
+    if !posting.moves() {
         return Err(AppError::internal(
             "a posting moves something from one account to another",
         ));
@@ -72,6 +101,43 @@ pub(super) async fn post(ctx: &Ctx, tx: &DatabaseTransaction, posting: &Posting)
         .exec_without_returning(tx)
         .await?;
     Ok(())
+}
+
+/// What an account holds: its credits minus its debits. Take the booking's lock before deciding by it.
+pub(super) async fn held(db: &impl ConnectionTrait, account: &str) -> Result<Fen> {
+    let rows: Vec<Fen> = ledger_entry::Entity::find()
+        .select_only()
+        .column(ledger_entry::Column::AmountFen)
+        .filter(ledger_entry::Column::Account.eq(account))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().fold(Fen::ZERO, Fen::minus))
+}
+
+/// Moves what a booking's prepayment account holds, except `owed`, to revenue: the visit has earned it.
+///
+/// # Errors
+/// `conflict` when the cause was posted before; a database fault.
+pub(super) async fn earn(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    booking: BookingId,
+    cause: &str,
+    owed: Fen,
+) -> Result<()> {
+    let account = prepayment(booking);
+    let earned = held(tx, &account).await?.minus(owed);
+    if earned <= Fen::ZERO {
+        return Ok(());
+    }
+    let cause = format!("{cause}:{booking}");
+    post(
+        ctx,
+        tx,
+        &Posting::simple(cause, booking, account, REVENUE, earned),
+    )
+    .await
 }
 
 /// The balance of every kind of account (what stands before the colon), and of all together, which must be zero.
@@ -115,7 +181,8 @@ mod tests {
             let entries: Vec<(String, Fen)> = moves
                 .into_iter()
                 .flat_map(|(debit, credit, fen)| {
-                    Posting { cause: String::new(), booking: None, debit, credit, amount: Fen(fen) }.entries()
+                    let debits = vec![(debit, Fen(fen)), (REVENUE.into(), Fen(fen / 2))];
+                    Posting { cause: String::new(), booking: None, debits, credit }.entries()
                 })
                 .collect();
             let (_, total) = sum(entries.iter().map(|(account, amount)| (account.as_str(), *amount)));

@@ -22,3 +22,4 @@ pub use admin::routes as admin_routes;
 pub use events::{PaymentRefunded, PaymentSucceeded};
 pub use http::routes;
 pub use react::consumers;
+pub use refund::on_its_way;

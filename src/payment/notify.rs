@@ -1,9 +1,6 @@
 //! WeChat Pay's notifications: verified on the raw bytes, then counted in one transaction, or refused with 4xx.
 
-use super::{
-    incident, refund,
-    settle::{self, Settled},
-};
+use super::{incident, refund, settle};
 use crate::{
     kernel::Result,
     platform::{
@@ -40,26 +37,10 @@ pub(super) async fn receive(ctx: &Ctx, req: &HttpRequest, body: &[u8]) -> Result
 }
 
 async fn paid(ctx: &Ctx, told: &Transaction) -> Result<HttpResponse> {
-    let tx = ctx.db.begin_write().await?;
-    match settle::paid(ctx, &tx, told).await? {
-        Settled::Done => {
-            ctx.commit(tx).await?;
-            Ok(HttpResponse::NoContent().finish())
-        }
-        Settled::Refused(mismatch) => {
-            tx.rollback().await?;
-            let wanted = mismatch.payment.as_ref().map(|row| row.amount_fen.0);
-            let detail = json!({ "told_fen": told.total_fen, "wanted_fen": wanted });
-            incident::record(
-                ctx,
-                mismatch.payment.map(|row| row.id),
-                mismatch.kind,
-                detail,
-            )
-            .await?;
-            Ok(HttpResponse::Conflict().json(WebhookFailure::new("付款与订单不符")))
-        }
+    if settle::paid_or_incident(ctx, told).await? {
+        return Ok(HttpResponse::NoContent().finish());
     }
+    Ok(HttpResponse::Conflict().json(WebhookFailure::new("付款与订单不符")))
 }
 
 async fn refunded(ctx: &Ctx, told: &RefundNotice) -> Result<HttpResponse> {
@@ -83,7 +64,8 @@ async fn refunded(ctx: &Ctx, told: &RefundNotice) -> Result<HttpResponse> {
         incident::record(ctx, Some(row.payment_id), "refund_amount", detail).await?;
         return Ok(HttpResponse::Conflict().json(WebhookFailure::new("退款金额不符")));
     }
-    refund::told(ctx, &tx, row.id, told.status, Some(told.refund_id.clone())).await?;
+    let said = refund::Asked::told(told.status, told.refund_id.clone());
+    refund::told(ctx, &tx, row.id, &said).await?;
     ctx.commit(tx).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -10,7 +10,7 @@ use crate::{
         wechat::{PayParams, Prepay},
     },
 };
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use entity::{
     ids::{AccountId, BookingId, PaymentId},
     payment,
@@ -25,6 +25,10 @@ use serde::Serialize;
 pub(super) const QUERY_DUE: &str = "payment.query_due.v1";
 /// When to ask first.
 const FIRST_QUERY: Duration = Duration::minutes(5);
+/// How long an order may be paid when no hold limits it: as long as its prepay id is good (spec 2.3).
+const PAYABLE: Duration = Duration::hours(2);
+/// WeChat Pay refuses an order that ends in less than this.
+const LEAST: Duration = Duration::minutes(1);
 
 /// What a customer needs to pay.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -35,6 +39,20 @@ pub(super) struct PrepaymentOut {
     /// What is still missing to confirm the booking once this is paid.
     required_fen: i64,
     wechat_pay: PayParams,
+}
+
+/// Whether an order can still be paid with effect: it has time left, and its booking still wants that much.
+pub(super) fn payable(
+    row: &payment::Model,
+    visit: &entity::booking::Model,
+    now: DateTime<Utc>,
+) -> bool {
+    let over = matches!(
+        visit.status,
+        BookingStatus::Cancelled | BookingStatus::Expired
+    );
+    let late = row.expires_at.is_some_and(|end| end <= now);
+    !over && !late && row.amount_fen <= booking::open_balance(visit)
 }
 
 /// An order about to be opened at WeChat Pay.
@@ -60,10 +78,21 @@ pub(super) async fn begin(
     let visit = booking::lock(tx, booking).await?;
     let now = ctx.env.now();
     match visit.status {
-        BookingStatus::PendingPayment if visit.hold_expires_at.is_none_or(|end| end > now) => {}
-        BookingStatus::Confirmed | BookingStatus::InService | BookingStatus::AwaitingAcceptance => {
+        BookingStatus::PendingPayment => match visit.hold_expires_at {
+            Some(end) if end <= now + LEAST => {
+                return Err(AppError::invalid_state(
+                    "预约即将过期,来不及付款,请重新预约",
+                ));
+            }
+            _ => {}
+        },
+        BookingStatus::Confirmed
+        | BookingStatus::InService
+        | BookingStatus::AwaitingAcceptance
+        | BookingStatus::Completed => {}
+        BookingStatus::Cancelled | BookingStatus::Expired => {
+            return Err(AppError::invalid_state("这个预约现在不能付款"));
         }
-        _ => return Err(AppError::invalid_state("这个预约现在不能付款")),
     }
     let balance = booking::open_balance(&visit);
     if balance <= Fen::ZERO {
@@ -79,10 +108,12 @@ pub(super) async fn begin(
         Some(row) => row,
         None => insert(ctx, tx, &visit, amount, key).await?,
     };
-    let half = i64::try_from(
-        i128::from(visit.total_fen.0) * i128::from(ctx.config.booking.prepay_bp) / 10_000,
-    );
-    let required = Fen(half.unwrap_or(i64::MAX))
+    // The order of an interrupted request keeps its end; entering it again needs time left.
+    if row.status != PaymentStatus::Pending || row.expires_at.is_some_and(|end| end <= now + LEAST)
+    {
+        return Err(AppError::invalid_state("这笔付款已失效,请重新发起"));
+    }
+    let required = booking::needed(visit.total_fen, ctx.config.booking.prepay_bp)
         .minus(visit.prepaid_fen)
         .minus(amount);
     let prepay = Prepay {
@@ -132,7 +163,11 @@ async fn insert(
         transaction_id: Set(None),
         prepay_id: Set(None),
         request_key: Set(key.map(str::to_owned)),
-        expires_at: Set(visit.hold_expires_at),
+        expires_at: Set(Some(
+            visit
+                .hold_expires_at
+                .unwrap_or_else(|| ctx.env.now() + PAYABLE),
+        )),
         paid_at: Set(None),
         created_at: Set(ctx.env.now()),
     };

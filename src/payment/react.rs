@@ -2,19 +2,15 @@
 
 use super::{
     events::RefundRequested,
-    ledger::{self, Posting},
-    prepay,
+    ledger, prepay,
     refund::{self, Why},
     settle, store,
 };
 use crate::{
-    booking::{BookingCancelled, BookingCompleted, BookingExpired},
-    kernel::{AppError, Code, Result},
+    booking::{self, BookingCancelled, BookingCompleted, BookingExpired},
+    kernel::{Code, Result},
     outbox::{Consumer, Delivered, Event, Registry, timer},
-    platform::{
-        Ctx, OneByKey,
-        wechat::{RefundStatus as Told, TradeState},
-    },
+    platform::{Ctx, OneByKey, wechat::TradeState},
 };
 use chrono::Duration;
 use entity::{
@@ -23,10 +19,13 @@ use entity::{
     values::{Fen, PaymentStatus},
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// An unpaid order is asked about this often, until it can no longer be paid.
 const QUERY_AGAIN: Duration = Duration::minutes(10);
+/// An order that could not be closed is looked at after this.
+const SOON: Duration = Duration::minutes(1);
 
 /// Registers the payment room's consumers.
 pub fn consumers(registry: Registry) -> Registry {
@@ -59,36 +58,26 @@ impl Consumer for Bookings {
     ) -> Result<()> {
         if event.kind == BookingCancelled::KIND {
             let cancelled: BookingCancelled = event.read()?;
-            if cancelled.refund_fen > Fen::ZERO {
-                let why = Why {
-                    by: None,
-                    reason: "预约取消",
-                    counted: true,
-                };
-                refund::of_booking(
-                    ctx,
-                    tx,
-                    cancelled.booking_id,
-                    Some(cancelled.refund_fen),
-                    &why,
-                )
-                .await?;
-            }
-            return Ok(());
+            return ended(ctx, tx, &cancelled).await;
         }
         let done: BookingCompleted = event.read()?;
-        if done.prepaid_fen <= Fen::ZERO {
-            return Ok(());
-        }
-        let posting = Posting {
-            cause: format!("completion:{}", done.booking_id),
-            booking: Some(done.booking_id),
-            debit: ledger::prepayment(done.booking_id),
-            credit: ledger::REVENUE.into(),
-            amount: done.prepaid_fen,
-        };
-        ledger::post(ctx, tx, &posting).await
+        // What the account holds now, not what was prepaid at completion: refunds may have come between.
+        booking::lock(tx, done.booking_id).await?;
+        ledger::earn(ctx, tx, done.booking_id, "completion", Fen::ZERO).await
     }
+}
+
+/// Gives back what the policy says, less what is on its way already; the fee that is kept is earned.
+async fn ended(ctx: &Ctx, tx: &DatabaseTransaction, cancelled: &BookingCancelled) -> Result<()> {
+    let id = cancelled.booking_id;
+    let why = Why {
+        by: None,
+        reason: "预约取消",
+        counted: true,
+    };
+    refund::up_to(ctx, tx, id, cancelled.refund_fen, &why).await?;
+    let owed = refund::on_its_way(tx, id).await?;
+    ledger::earn(ctx, tx, id, "cancellation", owed).await
 }
 
 /// Refunds to be asked for, and those whose notification has not come.
@@ -105,14 +94,7 @@ impl Consumer for Refunds {
     }
 
     async fn before(&self, ctx: &Ctx, event: &Delivered) -> Result<Value> {
-        let (status, refund_id) = refund::ask(ctx, id_of(event)?).await?;
-        let word = match status {
-            Told::Success => "success",
-            Told::Closed => "closed",
-            Told::Abnormal => "abnormal",
-            Told::Processing | Told::Other => "processing",
-        };
-        Ok(json!({ "status": word, "refund_id": refund_id }))
+        Ok(json!(refund::ask(ctx, id_of(event)?).await?))
     }
 
     async fn handle(
@@ -120,16 +102,10 @@ impl Consumer for Refunds {
         ctx: &Ctx,
         tx: &DatabaseTransaction,
         event: &Delivered,
-        told: Value,
+        said: Value,
     ) -> Result<()> {
-        let status = match told["status"].as_str() {
-            Some("success") => Told::Success,
-            Some("closed") => Told::Closed,
-            Some("abnormal") => Told::Abnormal,
-            _ => Told::Processing,
-        };
-        let refund_id = told["refund_id"].as_str().map(str::to_owned);
-        refund::told(ctx, tx, id_of(event)?, status, refund_id).await
+        let said: refund::Asked = serde_json::from_value(said)?;
+        refund::told(ctx, tx, id_of(event)?, &said).await
     }
 }
 
@@ -156,26 +132,9 @@ impl Consumer for Queries {
     async fn before(&self, ctx: &Ctx, event: &Delivered) -> Result<Value> {
         let row = store::payment(ctx.db.read(), event.subject::<PaymentId>()?).await?;
         if row.status != PaymentStatus::Pending {
-            return Ok(Value::Null);
+            return Ok(json!(Found::Settled));
         }
-        match ctx.wechat.query_order(&row.out_trade_no).await {
-            Ok(answer) if answer.state == TradeState::Success => {
-                let paid = answer.transaction;
-                if let Some(paid) = paid {
-                    // Settled in a transaction of its own; saying it twice changes nothing.
-                    let tx = ctx.db.begin_write().await?;
-                    settle::paid_or_incident(ctx, &tx, &paid).await?;
-                    ctx.commit(tx).await?;
-                }
-                Ok(Value::Null)
-            }
-            Ok(_)
-            | Err(AppError {
-                code: Code::NotFound,
-                ..
-            }) => Ok(Value::Null),
-            Err(error) => Err(error),
-        }
+        Ok(json!(look(ctx, &row).await?))
     }
 
     async fn handle(
@@ -183,26 +142,99 @@ impl Consumer for Queries {
         ctx: &Ctx,
         tx: &DatabaseTransaction,
         event: &Delivered,
-        _: Value,
+        found: Value,
     ) -> Result<()> {
         let id = event.subject::<PaymentId>()?;
-        let row = store::payment(tx, id).await?;
-        let over = row.expires_at.is_some_and(|end| end <= ctx.env.now());
-        if row.status == PaymentStatus::Pending && !over {
-            timer::schedule(
-                tx,
-                &ctx.env,
-                prepay::QUERY_DUE,
-                id,
-                ctx.env.now() + QUERY_AGAIN,
-            )
-            .await?;
+        match serde_json::from_value(found)? {
+            Found::Settled => Ok(()),
+            Found::Dead => close(ctx, tx, id).await,
+            Found::Open => ask_again(ctx, tx, id, QUERY_AGAIN).await,
         }
-        Ok(())
     }
 }
 
-/// Bookings that ended unpaid: their open orders are closed at WeChat Pay, so that nobody pays them any more.
+/// What a query found.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Found {
+    /// Paid and counted, or an incident for staff: nothing is left to ask.
+    Settled,
+    /// Nobody can pay it any more.
+    Dead,
+    /// It may still be paid, or nobody knows.
+    Open,
+}
+
+/// Asks WeChat Pay about an order. An outage is no answer: the order is asked about again.
+async fn look(ctx: &Ctx, row: &payment::Model) -> Result<Found> {
+    let visit = booking::by_id_unscoped(ctx.db.read(), row.booking_id).await?;
+    let payable = prepay::payable(row, &visit, ctx.env.now());
+    let answer = match ctx.wechat.query_order(&row.out_trade_no).await {
+        Ok(answer) => answer,
+        // Never opened there: the customer may be on his way to it, until its time is over.
+        Err(error) if error.code == Code::NotFound => {
+            return Ok(if payable { Found::Open } else { Found::Dead });
+        }
+        Err(error) => {
+            tracing::warn!(payment.id = %row.id, error = ?error, "nobody knows yet whether an order is paid");
+            return Ok(Found::Open);
+        }
+    };
+    match (answer.state, answer.transaction) {
+        (TradeState::Success | TradeState::Refund, Some(paid)) => {
+            // Settled in a transaction of its own; saying it twice changes nothing.
+            settle::paid_or_incident(ctx, &paid).await?;
+            Ok(Found::Settled)
+        }
+        (TradeState::Closed | TradeState::Revoked | TradeState::Payerror, _) => Ok(Found::Dead),
+        (TradeState::Notpay, _) if !payable => shut(ctx, row).await,
+        _ => Ok(Found::Open),
+    }
+}
+
+/// Closes an order at WeChat Pay, so that nobody pays it any more.
+async fn shut(ctx: &Ctx, row: &payment::Model) -> Result<Found> {
+    match ctx.wechat.close_order(&row.out_trade_no).await {
+        Ok(()) => Ok(Found::Dead),
+        Err(error) if error.code == Code::NotFound => Ok(Found::Dead),
+        // Paid in the last moment, or no answer: the notification or the next query will tell.
+        Err(error) => {
+            tracing::info!(payment.id = %row.id, error = ?error, "an order could not be closed yet");
+            Ok(Found::Open)
+        }
+    }
+}
+
+async fn close(ctx: &Ctx, tx: &DatabaseTransaction, id: PaymentId) -> Result<()> {
+    let row = payment::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?;
+    if row.is_some_and(|row| row.status == PaymentStatus::Pending) {
+        let change = payment::ActiveModel {
+            id: Set(id),
+            status: Set(PaymentStatus::Closed),
+            ..Default::default()
+        };
+        change.update(tx).await?;
+        timer::cancel(tx, &ctx.env, prepay::QUERY_DUE, id).await?;
+    }
+    Ok(())
+}
+
+async fn ask_again(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: PaymentId,
+    after: Duration,
+) -> Result<()> {
+    if store::payment(tx, id).await?.status == PaymentStatus::Pending {
+        let due = ctx.env.now() + after;
+        timer::schedule(tx, &ctx.env, prepay::QUERY_DUE, id, due).await?;
+    }
+    Ok(())
+}
+
+/// Bookings that ended: open orders nobody can use any more are closed at WeChat Pay.
 struct Closing;
 
 #[async_trait::async_trait]
@@ -212,30 +244,23 @@ impl Consumer for Closing {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &[BookingExpired::KIND, BookingCancelled::KIND]
+        &[
+            BookingExpired::KIND,
+            BookingCancelled::KIND,
+            BookingCompleted::KIND,
+        ]
     }
 
     async fn before(&self, ctx: &Ctx, event: &Delivered) -> Result<Value> {
-        let mut closed = Vec::new();
-        for row in
-            store::of_booking(ctx.db.read(), booking_of(event)?, PaymentStatus::Pending).await?
-        {
-            match ctx.wechat.close_order(&row.out_trade_no).await {
-                // Never opened there, or closed now: nobody can pay it.
-                Ok(())
-                | Err(AppError {
-                    code: Code::NotFound,
-                    ..
-                }) => closed.push(row.id),
-                // Paid in the last moment: the notification or the query will tell, and the money goes back.
-                Err(AppError {
-                    code: Code::Conflict,
-                    ..
-                }) => {}
-                Err(error) => return Err(error),
+        let db = ctx.db.read();
+        let visit = booking::by_id_unscoped(db, booking_of(event)?).await?;
+        let mut found: Vec<(PaymentId, Found)> = Vec::new();
+        for row in store::of_booking(db, visit.id, PaymentStatus::Pending).await? {
+            if !prepay::payable(&row, &visit, ctx.env.now()) {
+                found.push((row.id, shut(ctx, &row).await?));
             }
         }
-        Ok(json!(closed))
+        Ok(json!(found))
     }
 
     async fn handle(
@@ -243,22 +268,14 @@ impl Consumer for Closing {
         ctx: &Ctx,
         tx: &DatabaseTransaction,
         _: &Delivered,
-        closed: Value,
+        found: Value,
     ) -> Result<()> {
-        let closed: Vec<PaymentId> = serde_json::from_value(closed)?;
-        for id in closed {
-            let row = payment::Entity::find_by_id(id)
-                .lock_exclusive()
-                .one_by_key(tx)
-                .await?;
-            if row.is_some_and(|row| row.status == PaymentStatus::Pending) {
-                let change = payment::ActiveModel {
-                    id: Set(id),
-                    status: Set(PaymentStatus::Closed),
-                    ..Default::default()
-                };
-                change.update(tx).await?;
-                timer::cancel(tx, &ctx.env, prepay::QUERY_DUE, id).await?;
+        let found: Vec<(PaymentId, Found)> = serde_json::from_value(found)?;
+        for (id, found) in found {
+            match found {
+                Found::Dead => close(ctx, tx, id).await?,
+                Found::Open => ask_again(ctx, tx, id, SOON).await?,
+                Found::Settled => {}
             }
         }
         Ok(())
@@ -266,8 +283,9 @@ impl Consumer for Closing {
 }
 
 fn booking_of(event: &Delivered) -> Result<BookingId> {
-    if event.kind == BookingExpired::KIND {
-        return Ok(event.read::<BookingExpired>()?.booking_id);
+    match event.kind.as_str() {
+        BookingExpired::KIND => Ok(event.read::<BookingExpired>()?.booking_id),
+        BookingCompleted::KIND => Ok(event.read::<BookingCompleted>()?.booking_id),
+        _ => Ok(event.read::<BookingCancelled>()?.booking_id),
     }
-    Ok(event.read::<BookingCancelled>()?.booking_id)
 }

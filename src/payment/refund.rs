@@ -2,33 +2,45 @@
 
 use super::{
     events::{PaymentRefunded, RefundRequested},
+    incident,
     ledger::{self, Posting},
     store,
 };
 use crate::{
     booking,
-    kernel::{AppError, Result},
+    kernel::{AppError, Code, Result},
     outbox::{self, timer},
     platform::{
         Ctx, OneByKey,
-        wechat::{Refund, RefundStatus as Told},
+        wechat::{Refund, RefundStatus as Told, pay_code},
     },
 };
 use chrono::Duration;
 use entity::{
     ids::{AccountId, BookingId, RefundId},
     ledger_entry, payment, refund,
-    values::{Fen, PaymentStatus, RefundStatus},
+    values::{BookingStatus, Fen, PaymentStatus, RefundStatus},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait,
     PaginatorTrait, QueryFilter, QuerySelect,
 };
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-/// Timer: ask WeChat Pay how a refund went.
+/// Timer: ask WeChat Pay how a refund went, and ask for it again if it never heard of it.
 pub(super) const QUERY_DUE: &str = "payment.refund_query_due.v1";
-/// A refund's notification usually comes within a minute.
-const FIRST_QUERY: Duration = Duration::minutes(1);
+
+/// How long to wait before asking again: a refund usually ends within a minute, a bank may take days.
+fn pause(age: Duration) -> Duration {
+    if age < Duration::minutes(10) {
+        Duration::minutes(1)
+    } else if age < Duration::days(1) {
+        Duration::minutes(10)
+    } else {
+        Duration::hours(6)
+    }
+}
 
 /// Who wants the money back and why.
 pub(super) struct Why<'a> {
@@ -47,6 +59,7 @@ pub(super) async fn request(
     why: &Why<'_>,
 ) -> Result<refund::Model> {
     let id: RefundId = ctx.env.id();
+    let now = ctx.env.now();
     let row = refund::ActiveModel {
         id: Set(id),
         payment_id: Set(of.id),
@@ -57,11 +70,13 @@ pub(super) async fn request(
         out_refund_no: Set(format!("r{}", id.0.simple())),
         refund_id: Set(None),
         requested_by: Set(why.by),
-        full: Set(amount == of.amount_fen),
+        full: Set(left_of(tx, of.booking_id).await? <= amount),
         settled_at: Set(None),
-        created_at: Set(ctx.env.now()),
+        created_at: Set(now),
     };
     let row = row.insert(tx).await?;
+    // The row and its timer exist before WeChat Pay is asked: an outage of hours only makes the refund late.
+    timer::schedule(tx, &ctx.env, QUERY_DUE, id, now + pause(Duration::zero())).await?;
     outbox::append(
         tx,
         &ctx.env,
@@ -83,6 +98,27 @@ pub(super) async fn request(
     Ok(row)
 }
 
+/// What is left of everything paid for a booking once all refunds on their way have arrived.
+async fn left_of(tx: &DatabaseTransaction, booking: BookingId) -> Result<Fen> {
+    let open = open_payments(tx, booking).await?;
+    Ok(open
+        .iter()
+        .fold(Fen::ZERO, |sum, (_, left)| sum.plus(*left)))
+}
+
+/// The paid payments of a booking with what of each can still go back.
+async fn open_payments(
+    tx: &DatabaseTransaction,
+    booking: BookingId,
+) -> Result<Vec<(payment::Model, Fen)>> {
+    let mut open = Vec::new();
+    for row in store::of_booking(tx, booking, PaymentStatus::Paid).await? {
+        let left = row.amount_fen.minus(store::given_back(tx, row.id).await?);
+        open.push((row, left));
+    }
+    Ok(open)
+}
+
 /// Gives back `amount` of a booking (everything when `None`), from its payments in their order.
 ///
 /// # Errors
@@ -96,23 +132,39 @@ pub(super) async fn of_booking(
 ) -> Result<Vec<refund::Model>> {
     // The booking's lock puts parallel refunds of it in order.
     booking::lock(tx, booking).await?;
-    let mut open = Vec::new();
-    let mut refundable = Fen::ZERO;
-    for row in store::of_booking(tx, booking, PaymentStatus::Paid).await? {
-        let left = row.amount_fen.minus(store::given_back(tx, row.id).await?);
-        refundable = refundable.plus(left);
-        open.push((row, left));
-    }
-    let mut wanted = amount.unwrap_or(refundable);
+    let refundable = left_of(tx, booking).await?;
     if refundable <= Fen::ZERO {
         return Err(AppError::invalid_state("这个预约没有可退的款项"));
     }
+    let wanted = amount.unwrap_or(refundable);
     if wanted > refundable {
         let detail = format!("最多可退 {}", refundable.yuan());
         return Err(AppError::field("/amount_fen", "range", detail));
     }
+    give(ctx, tx, booking, wanted, why).await
+}
+
+/// Gives back `wanted` of a booking, or what is left when somebody else was quicker: for causes nobody waits for.
+pub(super) async fn up_to(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    booking: BookingId,
+    wanted: Fen,
+    why: &Why<'_>,
+) -> Result<()> {
+    booking::lock(tx, booking).await?;
+    give(ctx, tx, booking, wanted, why).await.map(drop)
+}
+
+async fn give(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    booking: BookingId,
+    mut wanted: Fen,
+    why: &Why<'_>,
+) -> Result<Vec<refund::Model>> {
     let mut made = Vec::new();
-    for (row, left) in open {
+    for (row, left) in open_payments(tx, booking).await? {
         let part = wanted.min(left);
         if part > Fen::ZERO {
             made.push(request(ctx, tx, &row, part, why).await?);
@@ -122,28 +174,96 @@ pub(super) async fn of_booking(
     Ok(made)
 }
 
+/// What of a booking's counted money is asked back and not settled yet. Hold the booking's lock.
+///
+/// # Errors
+/// A database fault.
+pub async fn on_its_way(tx: &DatabaseTransaction, booking: BookingId) -> Result<Fen> {
+    let mut sum = Fen::ZERO;
+    for row in store::open_refunds(tx, booking).await? {
+        let of = store::payment(tx, row.payment_id).await?;
+        if !in_suspense(tx, &of).await? {
+            sum = sum.plus(row.amount_fen);
+        }
+    }
+    Ok(sum)
+}
+
+/// What came of asking WeChat Pay for a refund.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Asked {
+    /// It is on its way.
+    Processing(String),
+    /// The customer has it.
+    Paid(String),
+    /// WeChat Pay took it and could not pay it out.
+    Returned(String),
+    /// WeChat Pay refused it for good, with this code; under this number it will never be paid.
+    Refused(String),
+    /// Nobody knows: ask again.
+    Unknown,
+}
+
+impl Asked {
+    /// What a verified message says.
+    pub(super) fn told(status: Told, refund_id: String) -> Self {
+        match status {
+            Told::Success => Self::Paid(refund_id),
+            Told::Closed | Told::Abnormal => Self::Returned(refund_id),
+            Told::Processing | Told::Other => Self::Processing(refund_id),
+        }
+    }
+
+    fn refund_id(&self) -> Option<&str> {
+        match self {
+            Self::Processing(id) | Self::Paid(id) | Self::Returned(id) => Some(id),
+            Self::Refused(_) | Self::Unknown => None,
+        }
+    }
+}
+
 /// Asks WeChat Pay, outside any transaction. An unknown outcome is queried first; the number never changes.
-pub(super) async fn ask(ctx: &Ctx, id: RefundId) -> Result<(Told, Option<String>)> {
+pub(super) async fn ask(ctx: &Ctx, id: RefundId) -> Result<Asked> {
     let row = store::refund(ctx.db.read(), id).await?;
     if matches!(row.status, RefundStatus::Succeeded | RefundStatus::Failed) {
-        return Ok((Told::Other, None));
+        return Ok(Asked::Unknown);
     }
     let of = store::payment(ctx.db.read(), row.payment_id).await?;
-    let known = ctx.wechat.query_refund(&row.out_refund_no).await;
-    let answer = match known {
-        Ok(answer) => answer,
-        Err(_) => {
-            let order = Refund {
-                out_trade_no: of.out_trade_no,
-                out_refund_no: row.out_refund_no,
-                refund_fen: row.amount_fen.0,
-                total_fen: of.amount_fen.0,
-                reason: Some(row.reason),
-            };
-            ctx.wechat.refund(&order).await?
+    match ctx.wechat.query_refund(&row.out_refund_no).await {
+        Ok(answer) => return Ok(Asked::told(answer.status, answer.refund_id)),
+        Err(error) if error.code == Code::NotFound => {}
+        Err(error) => {
+            tracing::warn!(refund.id = %id, error = ?error, "nobody knows yet how a refund stands");
+            return Ok(Asked::Unknown);
         }
+    }
+    let order = Refund {
+        out_trade_no: of.out_trade_no,
+        out_refund_no: row.out_refund_no,
+        refund_fen: row.amount_fen.0,
+        total_fen: of.amount_fen.0,
+        reason: Some(row.reason),
     };
-    Ok((answer.status, Some(answer.refund_id)))
+    match ctx.wechat.refund(&order).await {
+        Ok(answer) => Ok(Asked::told(answer.status, answer.refund_id)),
+        Err(error) if is_final(&error) => {
+            let code = pay_code(&error).unwrap_or_default().to_owned();
+            Ok(Asked::Refused(code))
+        }
+        Err(error) => {
+            tracing::warn!(refund.id = %id, error = ?error, "WeChat Pay has not taken a refund yet; it will be asked again");
+            Ok(Asked::Unknown)
+        }
+    }
+}
+
+/// Whether asking again under the same number cannot help. Lack of funds, a lost answer or the merchant's own wrong
+/// settings pass; what WeChat Pay says about this very refund does not.
+fn is_final(error: &AppError) -> bool {
+    match error.code {
+        Code::Conflict | Code::InvalidState | Code::NotFound => true,
+        _ => matches!(pay_code(error), Some("PARAM_ERROR" | "RULE_LIMIT")),
+    }
 }
 
 /// Writes what WeChat Pay said. Saying it again changes nothing.
@@ -151,63 +271,86 @@ pub(super) async fn told(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     id: RefundId,
-    status: Told,
-    refund_id: Option<String>,
+    said: &Asked,
 ) -> Result<()> {
     let row = refund::Entity::find_by_id(id)
         .lock_exclusive()
         .one_by_key(tx)
         .await?
         .ok_or_else(AppError::not_found)?;
-    if matches!(row.status, RefundStatus::Succeeded | RefundStatus::Failed) {
-        return Ok(());
-    }
-    let to = match status {
-        Told::Success => RefundStatus::Succeeded,
-        Told::Closed | Told::Abnormal => RefundStatus::Failed,
-        Told::Processing | Told::Other => RefundStatus::Processing,
+    let to = match (row.status, said) {
+        (RefundStatus::Succeeded, _) => return Ok(()),
+        // What failed may still be paid out by hand at WeChat Pay: the ledger follows the money.
+        (RefundStatus::Failed, said) if !matches!(said, Asked::Paid(_)) => return Ok(()),
+        (status, Asked::Unknown) => status,
+        (_, Asked::Processing(_)) => RefundStatus::Processing,
+        (_, Asked::Paid(_)) => RefundStatus::Succeeded,
+        (_, Asked::Returned(_) | Asked::Refused(_)) => RefundStatus::Failed,
     };
-    let over = to != RefundStatus::Processing;
+    let now = ctx.env.now();
+    let over = matches!(to, RefundStatus::Succeeded | RefundStatus::Failed);
+    let refund_id = said.refund_id().map(str::to_owned);
     refund::ActiveModel {
         id: Set(id),
         status: Set(to),
         refund_id: Set(refund_id.or_else(|| row.refund_id.clone())),
-        settled_at: Set(over.then(|| ctx.env.now())),
+        settled_at: Set(over.then_some(now)),
         ..Default::default()
     }
     .update(tx)
     .await?;
+    if !over {
+        let next = now + pause(now - row.created_at);
+        return timer::schedule(tx, &ctx.env, QUERY_DUE, id, next).await;
+    }
+    timer::cancel(tx, &ctx.env, QUERY_DUE, id).await?;
     match to {
-        RefundStatus::Succeeded => succeeded(ctx, tx, &row).await?,
-        RefundStatus::Processing => {
-            timer::schedule(tx, &ctx.env, QUERY_DUE, id, ctx.env.now() + FIRST_QUERY).await?;
-        }
-        RefundStatus::Failed | RefundStatus::Requested => {
-            tracing::error!(refund.id = %id, "WeChat Pay did not pay a refund out; a person must act");
-        }
+        RefundStatus::Succeeded => succeeded(ctx, tx, &row).await,
+        RefundStatus::Failed => failed(ctx, tx, &row, said).await,
+        RefundStatus::Requested | RefundStatus::Processing => Ok(()),
     }
-    if over {
-        timer::cancel(tx, &ctx.env, QUERY_DUE, id).await?;
-    }
-    Ok(())
+}
+
+/// A refund that will not arrive: staff look at it and can give the money back under another number.
+async fn failed(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    row: &refund::Model,
+    said: &Asked,
+) -> Result<()> {
+    let word = match said {
+        Asked::Refused(code) => code.as_str(),
+        _ => "returned",
+    };
+    let detail = json!({ "refund_id": row.id, "refund_fen": row.amount_fen, "answer": word });
+    incident::write(ctx, tx, Some(row.payment_id), "refund_failed", detail).await?;
+    let what = format!("退款 {} 未成功,客服会跟进", row.amount_fen.yuan());
+    booking::note(ctx, tx, row.booking_id, &what).await
 }
 
 async fn succeeded(ctx: &Ctx, tx: &DatabaseTransaction, row: &refund::Model) -> Result<()> {
     let of = store::payment(tx, row.payment_id).await?;
+    // The lock comes before the decision whose account it is: completion and cancellation take the same one.
+    let visit = booking::lock(tx, row.booking_id).await?;
     let suspended = in_suspense(tx, &of).await?;
-    let debit = match suspended {
-        true => ledger::SUSPENSE.to_owned(),
-        false if is_revenue(tx, row.booking_id).await? => ledger::REVENUE.to_owned(),
-        false => ledger::prepayment(row.booking_id),
-    };
     let posting = Posting {
         cause: format!("refund:{}", row.id),
         booking: Some(row.booking_id),
-        debit,
+        debits: debits(tx, &visit, row.amount_fen, suspended).await?,
         credit: ledger::WECHAT_PAY.into(),
-        amount: row.amount_fen,
     };
     ledger::post(ctx, tx, &posting).await?;
+    if row.status == RefundStatus::Failed {
+        let detail = json!({ "refund_id": row.id, "refund_fen": row.amount_fen });
+        incident::write(
+            ctx,
+            tx,
+            Some(row.payment_id),
+            "refund_after_failure",
+            detail,
+        )
+        .await?;
+    }
     if suspended {
         return Ok(());
     }
@@ -223,17 +366,36 @@ async fn succeeded(ctx: &Ctx, tx: &DatabaseTransaction, row: &refund::Model) -> 
     Ok(())
 }
 
+/// Whose money goes back: the customer's own while the visit has not earned it, then what we earned.
+async fn debits(
+    tx: &DatabaseTransaction,
+    visit: &entity::booking::Model,
+    amount: Fen,
+    suspended: bool,
+) -> Result<Vec<(String, Fen)>> {
+    if suspended {
+        return Ok(vec![(ledger::SUSPENSE.to_owned(), amount)]);
+    }
+    let prepaid = ledger::prepayment(visit.id);
+    let held = if visit.status == BookingStatus::Completed {
+        Fen::ZERO
+    } else {
+        ledger::held(tx, &prepaid).await?.max(Fen::ZERO).min(amount)
+    };
+    let parts = [
+        (prepaid, held),
+        (ledger::REVENUE.to_owned(), amount.minus(held)),
+    ];
+    Ok(parts
+        .into_iter()
+        .filter(|(_, part)| *part > Fen::ZERO)
+        .collect())
+}
+
 /// Whether the payment never counted towards its booking.
 async fn in_suspense(tx: &DatabaseTransaction, of: &payment::Model) -> Result<bool> {
     let entries = ledger_entry::Entity::find()
         .filter(ledger_entry::Column::Cause.eq(format!("payment:{}", of.id)))
         .filter(ledger_entry::Column::Account.eq(ledger::SUSPENSE));
-    Ok(entries.count(tx).await? > 0)
-}
-
-/// Whether the booking's prepayment has become revenue.
-async fn is_revenue(tx: &DatabaseTransaction, booking: BookingId) -> Result<bool> {
-    let entries = ledger_entry::Entity::find()
-        .filter(ledger_entry::Column::Cause.eq(format!("completion:{booking}")));
     Ok(entries.count(tx).await? > 0)
 }

@@ -2,6 +2,7 @@
 
 use super::{
     events::PaymentSucceeded,
+    incident,
     ledger::{self, Posting},
     prepay::QUERY_DUE,
     refund::{self, Why},
@@ -9,24 +10,30 @@ use super::{
 };
 use crate::{
     booking::{self, Received},
-    kernel::{AppError, Code, Result},
+    kernel::Result,
     outbox::{self, timer},
     platform::{
         Ctx,
         wechat::{TradeState, Transaction},
     },
 };
-use entity::{payment, values::PaymentStatus};
+use entity::{
+    ids::PaymentId,
+    payment,
+    values::{BookingStatus, PaymentStatus},
+};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction};
+use serde_json::json;
 
 /// Why a verified payment does not count.
-pub(super) struct Mismatch {
-    pub(super) kind: &'static str,
-    pub(super) payment: Option<payment::Model>,
+struct Mismatch {
+    kind: &'static str,
+    payment: Option<PaymentId>,
+    wanted_fen: Option<i64>,
 }
 
 /// What a verified payment did.
-pub(super) enum Settled {
+enum Settled {
     /// It counts now, or did before.
     Done,
     /// It does not fit its order; nothing was written.
@@ -34,21 +41,19 @@ pub(super) enum Settled {
 }
 
 /// Checks a verified transaction against its order and counts it. Duplicates change nothing.
-pub(super) async fn paid(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    told: &Transaction,
-) -> Result<Settled> {
+async fn paid(ctx: &Ctx, tx: &DatabaseTransaction, told: &Transaction) -> Result<Settled> {
     let Some(row) = store::lock_by_number(tx, &told.out_trade_no).await? else {
         return Ok(Settled::Refused(Mismatch {
             kind: "unknown_order",
             payment: None,
+            wanted_fen: None,
         }));
     };
     let refused = |kind| {
         Ok(Settled::Refused(Mismatch {
             kind,
-            payment: Some(row.clone()),
+            payment: Some(row.id),
+            wanted_fen: Some(row.amount_fen.0),
         }))
     };
     if told.trade_state != TradeState::Success && told.trade_state != TradeState::Refund {
@@ -87,20 +92,24 @@ async fn count(
     .update(tx)
     .await?;
     timer::cancel(tx, &ctx.env, QUERY_DUE, row.id).await?;
+    // The lock comes before the decision whose account it is: completion takes the same one.
+    let visit = booking::lock(tx, row.booking_id).await?;
     let received = booking::receive_payment(ctx, tx, row.booking_id, row.amount_fen).await?;
     let late = received == Received::TooLate;
     let credit = if late {
         ledger::SUSPENSE.to_owned()
+    } else if visit.status == BookingStatus::Completed {
+        ledger::REVENUE.to_owned()
     } else {
         ledger::prepayment(row.booking_id)
     };
-    let posting = Posting {
-        cause: format!("payment:{}", row.id),
-        booking: Some(row.booking_id),
-        debit: ledger::WECHAT_PAY.into(),
+    let posting = Posting::simple(
+        format!("payment:{}", row.id),
+        row.booking_id,
+        ledger::WECHAT_PAY,
         credit,
-        amount: row.amount_fen,
-    };
+        row.amount_fen,
+    );
     ledger::post(ctx, tx, &posting).await?;
     if late {
         let why = Why {
@@ -121,23 +130,19 @@ async fn count(
     Ok(())
 }
 
-/// [`paid`] for callers that have nobody to answer: a mismatch is an incident.
-pub(super) async fn paid_or_incident(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    told: &Transaction,
-) -> Result<()> {
-    match paid(ctx, tx, told).await? {
-        Settled::Done => Ok(()),
+/// [`paid`] in a transaction of its own; a mismatch becomes an incident. Says whether the payment counts.
+pub(super) async fn paid_or_incident(ctx: &Ctx, told: &Transaction) -> Result<bool> {
+    let tx = ctx.db.begin_write().await?;
+    match paid(ctx, &tx, told).await? {
+        Settled::Done => {
+            ctx.commit(tx).await?;
+            Ok(true)
+        }
         Settled::Refused(mismatch) => {
-            tracing::error!(
-                incident.kind = mismatch.kind,
-                "a queried payment does not fit its order"
-            );
-            Err(AppError::new(
-                Code::PaymentMismatch,
-                "查询到的付款与订单不符",
-            ))
+            tx.rollback().await?;
+            let detail = json!({ "told_fen": told.total_fen, "wanted_fen": mismatch.wanted_fen });
+            incident::record(ctx, mismatch.payment, mismatch.kind, detail).await?;
+            Ok(false)
         }
     }
 }

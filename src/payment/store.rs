@@ -24,20 +24,14 @@ pub(super) async fn lock_by_number(
     Ok(row.one_by_key(tx).await?)
 }
 
-pub(super) async fn payment(
-    db: &(impl ConnectionTrait + Sync),
-    id: PaymentId,
-) -> Result<payment::Model> {
+pub(super) async fn payment(db: &impl ConnectionTrait, id: PaymentId) -> Result<payment::Model> {
     payment::Entity::find_by_id(id)
         .one_by_key(db)
         .await?
         .ok_or_else(AppError::not_found)
 }
 
-pub(super) async fn refund(
-    db: &(impl ConnectionTrait + Sync),
-    id: RefundId,
-) -> Result<refund::Model> {
+pub(super) async fn refund(db: &impl ConnectionTrait, id: RefundId) -> Result<refund::Model> {
     refund::Entity::find_by_id(id)
         .one_by_key(db)
         .await?
@@ -67,4 +61,15 @@ pub(super) async fn given_back(db: &impl ConnectionTrait, id: PaymentId) -> Resu
     Ok(rows
         .iter()
         .fold(Fen::ZERO, |sum, row| sum.plus(row.amount_fen)))
+}
+
+/// Refunds of a booking that are asked for and not settled.
+pub(super) async fn open_refunds(
+    db: &impl ConnectionTrait,
+    booking: BookingId,
+) -> Result<Vec<refund::Model>> {
+    let rows = refund::Entity::find()
+        .filter(refund::Column::BookingId.eq(booking))
+        .filter(refund::Column::Status.is_in([RefundStatus::Requested, RefundStatus::Processing]));
+    Ok(rows.all(db).await?)
 }

@@ -7,20 +7,24 @@ use super::{
 };
 use crate::{
     booking,
-    http::Problem,
+    http::{Idem, Once, Problem, TwoStep},
     identity::{Actor, Anyone, Operations, Role, Worker},
     kernel::{AppError, Result},
     platform::{Ctx, OneByKey, limiter::Limit},
     worker,
 };
 use actix_multipart::Multipart;
-use actix_web::{HttpResponse, get, http::header, post, web};
+use actix_web::{
+    HttpResponse, get,
+    http::{StatusCode, header},
+    post, web,
+};
 use entity::{
     ids::{BookingId, PhotoId},
     photo,
     values::{AccountKind, PhotoStatus},
 };
-use sea_orm::EntityTrait;
+use sea_orm::{DatabaseTransaction, EntityTrait};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the calls.
@@ -45,20 +49,49 @@ struct PhotoForm {
 #[utoipa::path(tag = "worker", request_body(content = PhotoForm, content_type = "multipart/form-data"),
     security(("bearer" = [])),
     responses((status = 201, body = PhotoOut), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem)))]
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem)))]
 #[post("/worker/jobs/{booking_id}/photos")]
 async fn add(
     ctx: web::Data<Ctx>,
     actor: Actor<Worker>,
     id: web::Path<BookingId>,
+    idem: Idem,
     form: Multipart,
 ) -> Result<HttpResponse> {
     ctx.limits.check(Limit::Upload, &actor.id.to_string())?;
     let me = worker::of_account(ctx.db.read(), actor.id).await?;
     booking::of_worker(ctx.db.read(), me.id, *id).await?;
     let form = ingest::read(form, ctx.config.photo.max_bytes).await?;
-    let row = upload::upload(&ctx, me.id, *id, form).await?;
-    Ok(HttpResponse::Created().json(out(&ctx, row)))
+    let claim = idem.of(actor.id, &form.hash());
+    let key = form.checklist_key.clone();
+    let may = async |tx: &DatabaseTransaction, _: Option<&str>| {
+        upload::gate(&ctx, tx, me.id, *id, key.as_deref())
+            .await
+            .map(drop)
+    };
+    let once = match claim.begin(&ctx, may).await? {
+        TwoStep::Replayed(answer) => return Ok(answer),
+        TwoStep::Go(once, ()) => once,
+    };
+    match upload::store(&ctx, me.id, *id, form).await {
+        Ok(stored) => keep(&ctx, once, stored).await,
+        Err(error) => {
+            once.abandon(&ctx).await;
+            Err(error)
+        }
+    }
+}
+
+/// Makes stored bytes a photo together with the answer to its key, or takes them away again.
+async fn keep(ctx: &Ctx, once: Once, stored: upload::Stored) -> Result<HttpResponse> {
+    let keys = stored.keys();
+    let write =
+        async |tx: &DatabaseTransaction| Ok(out(ctx, upload::insert(ctx, tx, stored).await?));
+    let answer = once.finish(ctx, StatusCode::CREATED, write).await;
+    if answer.is_err() {
+        upload::discard(ctx, &keys).await;
+    }
+    answer
 }
 
 /// A photo somebody may see: the customer of the visit, the worker of the job, operations. Others get 404.

@@ -8,6 +8,7 @@ use crate::{
     },
 };
 use actix_multipart::Multipart;
+use aws_lc_rs::digest::{Context, SHA256};
 use entity::values::PhotoKind;
 use futures_util::StreamExt;
 use std::sync::OnceLock;
@@ -25,11 +26,28 @@ pub(super) struct Form {
     pub(super) file: Vec<u8>,
 }
 
+impl Form {
+    /// SHA-256 of what the form says, however it was put on the wire: each try draws another multipart boundary.
+    pub(super) fn hash(&self) -> String {
+        let mut context = Context::new(&SHA256);
+        let kind: &[u8] = match self.kind {
+            PhotoKind::Before => b"before\n",
+            PhotoKind::After => b"after\n",
+        };
+        context.update(kind);
+        // No key has a line break, so the file cannot be mistaken for a part of it.
+        context.update(self.checklist_key.as_deref().unwrap_or_default().as_bytes());
+        context.update(b"\n");
+        context.update(&self.file);
+        hex::encode(context.finish())
+    }
+}
+
 /// Reads the parts `kind`, `checklist_key`, `file`; anything else, twice or too large is refused.
 pub(super) async fn read(mut multipart: Multipart, max_bytes: usize) -> Result<Form> {
     let (mut kind, mut key, mut file) = (None, None, None);
     while let Some(part) = multipart.next().await {
-        let mut part = part.map_err(broken)?;
+        let mut part = part.map_err(|error| broken(&error))?;
         let name = part.name().unwrap_or_default().to_owned();
         let limit = if name == "file" {
             max_bytes
@@ -38,7 +56,7 @@ pub(super) async fn read(mut multipart: Multipart, max_bytes: usize) -> Result<F
         };
         let mut bytes = Vec::new();
         while let Some(chunk) = part.next().await {
-            let chunk = chunk.map_err(broken)?;
+            let chunk = chunk.map_err(|error| broken(&error))?;
             if bytes.len().saturating_add(chunk.len()) > limit {
                 return Err(AppError::new(
                     Code::PayloadTooLarge,
@@ -86,12 +104,16 @@ fn text(bytes: Option<Vec<u8>>, name: &str) -> Result<Option<String>> {
     bytes
         .map(|bytes| {
             String::from_utf8(bytes)
-                .map_err(|_| AppError::field(format!("/{name}"), "text", "应为 UTF-8 文字"))
+                .ok()
+                .filter(|text| !text.chars().any(char::is_control))
+                .ok_or_else(|| {
+                    AppError::field(format!("/{name}"), "text", "应为不含控制字符的 UTF-8 文字")
+                })
         })
         .transpose()
 }
 
-fn broken(error: actix_multipart::MultipartError) -> AppError {
+fn broken(error: &actix_multipart::MultipartError) -> AppError {
     AppError::new(Code::Validation, "表单没有完整到达,或格式有误").because(error.to_string())
 }
 

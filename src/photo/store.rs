@@ -1,11 +1,15 @@
 //! The `photo` table.
 
 use crate::kernel::Result;
-use entity::{ids::BookingId, photo, values::PhotoKind};
+use entity::{
+    ids::BookingId,
+    photo,
+    values::{PhotoKind, PhotoStatus},
+};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use std::collections::HashSet;
 
-/// Checklist items of a booking that have a photo of this kind.
+/// Checklist items of a booking that have a photo of this kind anybody can see: a hidden one proves nothing.
 ///
 /// # Errors
 /// A database fault.
@@ -17,7 +21,7 @@ pub async fn keys_of_booking(
     let rows = of(db, &[booking]).await?;
     Ok(rows
         .into_iter()
-        .filter(|row| row.kind == kind)
+        .filter(|row| row.kind == kind && row.status == PhotoStatus::Stored)
         .filter_map(|row| row.checklist_key)
         .collect())
 }
@@ -35,6 +39,7 @@ pub(super) async fn of(
 pub(super) async fn count(db: &impl ConnectionTrait, booking: BookingId) -> Result<u64> {
     Ok(photo::Entity::find()
         .filter(photo::Column::BookingId.eq(booking))
+        .filter(photo::Column::Status.eq(PhotoStatus::Stored))
         .count(db)
         .await?)
 }

@@ -2,11 +2,11 @@
 
 use super::{
     ingest::{Form, clean},
-    store,
+    store as table,
 };
 use crate::{
     booking,
-    consent::{self, PhotoCapture, Scope},
+    consent::{self, Granted, PhotoCapture, Scope},
     kernel::{AppError, OrLog, Result},
     platform::{Ctx, picture::Picture},
     workorder,
@@ -17,32 +17,40 @@ use entity::{
     photo,
     values::{BookingStatus, PhotoStatus},
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction};
 
-/// Takes a worker's photo.
+/// A cleaned picture whose bytes are stored; [`insert`] makes it a photo, [`discard`] takes it away again.
+pub(super) struct Stored {
+    new: New,
+    picture: Picture,
+}
+
+impl Stored {
+    /// Where the bytes are: the picture and its thumbnail.
+    pub(super) fn keys(&self) -> (String, String) {
+        self.new.keys.clone()
+    }
+}
+
+/// Deletes the bytes of a picture that became no photo.
+pub(super) async fn discard(ctx: &Ctx, keys: &(String, String)) {
+    ctx.blobs.delete(&keys.0).await.or_log("an orphaned photo");
+    ctx.blobs
+        .delete(&keys.1)
+        .await
+        .or_log("an orphaned thumbnail");
+}
+
+/// Takes a worker's photo as far as its bytes.
 ///
 /// # Errors
-/// `not_found`, `invalid_state`, `consent_required`, or what is wrong with the file.
-pub(super) async fn upload(
+/// What is wrong with the file, or a fault of the blob store.
+pub(super) async fn store(
     ctx: &Ctx,
     worker: WorkerId,
     booking: BookingId,
     form: Form,
-) -> Result<photo::Model> {
-    // The consent is asked before a byte is decoded or stored, and again under lock with the row.
-    let visit = booking::of_worker(ctx.db.read(), worker, booking).await?;
-    let scope = Some(Scope::booking(booking));
-    if !consent::holds(
-        ctx,
-        ctx.db.read(),
-        visit.customer_id,
-        "photo_capture",
-        scope,
-    )
-    .await?
-    {
-        return Err(AppError::consent_required("photo_capture"));
-    }
+) -> Result<Stored> {
     let (kind, checklist_key) = (form.kind, form.checklist_key);
     let picture = clean(ctx, form.file).await?;
     let id: PhotoId = ctx.env.id();
@@ -60,23 +68,15 @@ pub(super) async fn upload(
             "image/jpeg",
         )
         .await?;
-    let row = New {
+    let new = New {
         id,
         worker,
         booking,
         kind,
         checklist_key,
-        keys: keys.clone(),
+        keys,
     };
-    let stored = insert(ctx, row, &picture).await;
-    if stored.is_err() {
-        ctx.blobs.delete(&keys.0).await.or_log("an orphaned photo");
-        ctx.blobs
-            .delete(&keys.1)
-            .await
-            .or_log("an orphaned thumbnail");
-    }
-    stored
+    Ok(Stored { new, picture })
 }
 
 struct New {
@@ -88,26 +88,51 @@ struct New {
     keys: (String, String),
 }
 
-async fn insert(ctx: &Ctx, new: New, picture: &Picture) -> Result<photo::Model> {
-    let tx = ctx.db.begin_write().await?;
-    let visit = booking::lock(&tx, new.booking).await?;
+/// Whether this photo may be taken: asked before a byte is decoded or stored, and again with the row.
+///
+/// # Errors
+/// `not_found`, `consent_required`, `invalid_state`, `validation` on `/checklist_key`.
+pub(super) async fn gate<'tx>(
+    ctx: &Ctx,
+    tx: &'tx DatabaseTransaction,
+    worker: WorkerId,
+    booking: BookingId,
+    checklist_key: Option<&str>,
+) -> Result<Granted<'tx, PhotoCapture>> {
+    let visit = booking::lock(tx, booking).await?;
+    let scope = Some(Scope::booking(booking));
+    let proof = consent::require::<PhotoCapture>(ctx, tx, visit.customer_id, scope).await?;
     if !matches!(
         visit.status,
         BookingStatus::InService | BookingStatus::AwaitingAcceptance
     ) {
         return Err(AppError::invalid_state("签到之后、验收之前才能上传照片"));
     }
-    let proof = consent::require::<PhotoCapture>(
-        ctx,
-        &tx,
-        visit.customer_id,
-        Some(Scope::booking(new.booking)),
-    )
-    .await?;
-    if store::count(&tx, new.booking).await? >= ctx.config.photo.per_booking {
+    if table::count(tx, booking).await? >= ctx.config.photo.per_booking {
         return Err(AppError::invalid_state("这次服务的照片已达上限"));
     }
-    workorder::ensure(ctx, &tx, &visit, new.worker).await?;
+    workorder::ensure(ctx, tx, &visit, worker).await?;
+    if let Some(key) = checklist_key
+        && !workorder::has_item(tx, booking, key).await?
+    {
+        let detail = "清单里没有这一项";
+        return Err(AppError::field("/checklist_key", "unknown", detail));
+    }
+    Ok(proof)
+}
+
+/// Writes the photo with the consent it rests on.
+///
+/// # Errors
+/// As [`gate`].
+pub(super) async fn insert(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    stored: Stored,
+) -> Result<photo::Model> {
+    let Stored { new, picture } = stored;
+    let key = new.checklist_key.as_deref();
+    let proof = gate(ctx, tx, new.worker, new.booking, key).await?;
     let row = photo::ActiveModel {
         id: Set(new.id),
         booking_id: Set(new.booking),
@@ -123,7 +148,5 @@ async fn insert(ctx: &Ctx, new: New, picture: &Picture) -> Result<photo::Model> 
         consent_record_id: Set(proof.record_id()),
         created_at: Set(ctx.env.now()),
     };
-    let row = row.insert(&tx).await?;
-    ctx.commit(tx).await?;
-    Ok(row)
+    Ok(row.insert(tx).await?)
 }

@@ -89,7 +89,8 @@ async fn insert(
     if store::by_phone(ctx, tx, phone).await?.is_some() {
         return Err(AppError::new(Code::Conflict, "这个手机号码已登记过家政员"));
     }
-    let account_id = identity::find_by_phone(ctx, tx, phone)
+    let known = identity::find_by_phone(ctx, tx, phone).await?;
+    let account_id = store::unbound_customers(tx, &known)
         .await?
         .into_iter()
         .next();

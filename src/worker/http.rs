@@ -2,7 +2,7 @@
 
 use super::store;
 use crate::{
-    http::{Idem, Problem, Valid},
+    http::{Idem, Problem, TwoStep, Valid},
     identity::{self, Actor, Anyone},
     kernel::{AppError, Result, mask_phone, normalise_phone},
     platform::Ctx,
@@ -44,9 +44,19 @@ async fn bind_phone(
     idem: Idem,
     body: Valid<PhoneIn>,
 ) -> Result<HttpResponse> {
-    let number = ctx.wechat.phone_number(&body.value.code).await?;
-    let phone = normalise_phone(&number);
-    let phone = phone.ok_or_else(|| AppError::field("/code", "phone", "只支持中国大陆手机号码"))?;
+    // The code can be spent once: an answer given before is looked for first.
+    let nothing = async |_: &DatabaseTransaction, _: Option<&str>| Ok(());
+    let once = match idem.of(actor.id, &body.hash).begin(&ctx, nothing).await? {
+        TwoStep::Replayed(answer) => return Ok(answer),
+        TwoStep::Go(once, ()) => once,
+    };
+    let phone = match spend(&ctx, &body.value.code).await {
+        Ok(phone) => phone,
+        Err(error) => {
+            once.abandon(&ctx).await;
+            return Err(error);
+        }
+    };
     let bind = async |tx: &DatabaseTransaction| {
         identity::bind_phone(&ctx, tx, actor.id, &phone).await?;
         let account_kind = become_worker(&ctx, tx, actor.id, actor.kind, &phone).await?;
@@ -55,9 +65,13 @@ async fn bind_phone(
             account_kind,
         })
     };
-    idem.of(actor.id, &body.hash)
-        .run(&ctx, StatusCode::OK, bind)
-        .await
+    once.finish(&ctx, StatusCode::OK, bind).await
+}
+
+async fn spend(ctx: &Ctx, code: &str) -> Result<String> {
+    let number = ctx.wechat.phone_number(code).await?;
+    normalise_phone(&number)
+        .ok_or_else(|| AppError::field("/code", "phone", "只支持中国大陆手机号码"))
 }
 
 async fn become_worker(
@@ -71,7 +85,8 @@ async fn become_worker(
     let Some(worker) = recorded.filter(|_| kind == AccountKind::Customer) else {
         return Ok(kind);
     };
-    if worker.account_id.is_some() {
+    let open = store::unbound_customers(tx, &[account]).await?;
+    if worker.account_id.is_some() || open.is_empty() {
         return Ok(kind);
     }
     store::bind(tx, worker.id, account).await?;

@@ -8,12 +8,14 @@ use crate::{
     },
 };
 use entity::{
+    account,
     ids::{AccountId, WorkerId},
+    values::AccountKind,
     worker,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, QueryFilter, QueryOrder,
+    EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::json;
 
@@ -21,10 +23,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// `forbidden` when the account is nobody's.
-pub async fn of_account(
-    db: &(impl ConnectionTrait + Sync),
-    account: AccountId,
-) -> Result<worker::Model> {
+pub async fn of_account(db: &impl ConnectionTrait, account: AccountId) -> Result<worker::Model> {
     let row = worker::Entity::find()
         .filter(worker::Column::AccountId.eq(account))
         .one_by_key(db)
@@ -36,7 +35,7 @@ pub async fn of_account(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn by_id(db: &(impl ConnectionTrait + Sync), id: WorkerId) -> Result<worker::Model> {
+pub async fn by_id(db: &impl ConnectionTrait, id: WorkerId) -> Result<worker::Model> {
     worker::Entity::find_by_id(id)
         .one_by_key(db)
         .await?
@@ -112,7 +111,7 @@ pub(super) async fn insert(
 /// The worker recorded with this phone.
 pub(super) async fn by_phone(
     ctx: &Ctx,
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     phone: &str,
 ) -> Result<Option<worker::Model>> {
     let index = phone_index(&ctx.vault, phone);
@@ -131,4 +130,29 @@ pub(super) async fn bind(tx: &DatabaseTransaction, id: WorkerId, account: Accoun
     .update(tx)
     .await?;
     Ok(())
+}
+
+/// Of these accounts, those a worker may be bound to: customers who are no worker yet, in the same order. A member of
+/// staff stays staff, and nobody becomes two workers.
+pub(super) async fn unbound_customers(
+    tx: &DatabaseTransaction,
+    accounts: &[AccountId],
+) -> Result<Vec<AccountId>> {
+    let rows = account::Entity::find()
+        .filter(account::Column::Id.is_in(accounts.iter().copied()))
+        .filter(account::Column::Kind.eq(AccountKind::Customer))
+        .filter(account::Column::DisabledAt.is_null())
+        .order_by_asc(account::Column::Id)
+        .lock_exclusive()
+        .all(tx)
+        .await?;
+    let bound = worker::Entity::find()
+        .filter(worker::Column::AccountId.is_in(rows.iter().map(|row| row.id)))
+        .all(tx)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| row.id)
+        .filter(|id| bound.iter().all(|worker| worker.account_id != Some(*id)))
+        .collect())
 }

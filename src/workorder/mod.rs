@@ -10,4 +10,4 @@ mod service;
 mod store;
 
 pub use http::routes;
-pub use service::ensure;
+pub use service::{ensure, has_item};

@@ -88,6 +88,13 @@ pub(super) struct CheckInOut {
     within_geofence: Option<bool>,
 }
 
+/// A worker's own job under lock. The booking's lock is the first one every room takes, so that a tick, a photo and the
+/// end of the job neither wait for each other in a ring nor pass each other by.
+async fn own(tx: &DatabaseTransaction, worker: WorkerId, id: BookingId) -> Result<Booking> {
+    booking::of_worker(tx, worker, id).await?;
+    booking::lock(tx, id).await
+}
+
 /// The worker is there. A second check-in answers the first.
 pub(super) async fn check_in(
     ctx: &Ctx,
@@ -96,7 +103,7 @@ pub(super) async fn check_in(
     id: BookingId,
     here: (f64, f64),
 ) -> Result<CheckInOut> {
-    let row = booking::of_worker(tx, worker, id).await?;
+    let row = own(tx, worker, id).await?;
     ensure(ctx, tx, &row, worker).await?;
     let order = store::lock(tx, id).await?.ok_or_else(AppError::not_found)?;
     if order.checked_in_at.is_some() {
@@ -140,9 +147,13 @@ pub(super) async fn tick(
     id: BookingId,
     (key, done): (&str, bool),
 ) -> Result<checklist_item::Model> {
-    let row = booking::of_worker(tx, worker, id).await?;
+    let row = own(tx, worker, id).await?;
     if row.status != BookingStatus::InService {
         return Err(AppError::invalid_state("签到之后、完成之前才能勾选清单"));
+    }
+    // PostgreSQL cannot store NUL, so no key has one; it is no item rather than a fault of ours.
+    if key.chars().any(char::is_control) {
+        return Err(AppError::not_found());
     }
     ensure(ctx, tx, &row, worker).await?;
     let item = store::item(tx, id, key)
@@ -164,7 +175,7 @@ pub(super) async fn complete(
     worker: WorkerId,
     id: BookingId,
 ) -> Result<Booking> {
-    let row = booking::of_worker(tx, worker, id).await?;
+    let row = own(tx, worker, id).await?;
     if row.status != BookingStatus::InService {
         return Err(AppError::invalid_state("签到之后才能完成"));
     }
@@ -183,6 +194,14 @@ pub(super) async fn complete(
     .update(tx)
     .await?;
     booking::finish_service(ctx, tx, id).await
+}
+
+/// Whether a job's checklist has this item. Call [`ensure`] before.
+///
+/// # Errors
+/// A database fault.
+pub async fn has_item(tx: &DatabaseTransaction, id: BookingId, key: &str) -> Result<bool> {
+    Ok(store::item(tx, id, key).await?.is_some())
 }
 
 /// Labels of required items that are not done. Where the customer did not agree to photos, the checklist alone suffices.

@@ -154,9 +154,18 @@ impl Person {
         path: &str,
         form: impl Fn() -> reqwest::multipart::Form,
     ) -> Answer {
-        let key = uuid_like();
+        self.post_form_with_key(path, &uuid_like(), form).await
+    }
+
+    /// POST of a multipart form with this idempotency key.
+    pub async fn post_form_with_key(
+        &self,
+        path: &str,
+        key: &str,
+        form: impl Fn() -> reqwest::multipart::Form,
+    ) -> Answer {
         self.send(Method::POST, path, |request| {
-            request.header("Idempotency-Key", &key).multipart(form())
+            request.header("Idempotency-Key", key).multipart(form())
         })
         .await
     }
