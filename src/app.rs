@@ -3,8 +3,7 @@
 use crate::{
     benefit, booking, catalog, complaint,
     config::{Settings, WechatMode},
-    consent::{self, ReceiptKey},
-    customer, http,
+    consent, customer, http,
     identity::{self, TokenKey},
     kernel::{AppError, Clock, Code, Env, Result, ShiftClock, SystemClock, V7},
     notify,
@@ -105,15 +104,10 @@ pub async fn start(settings: Settings, half: Half) -> Result<Node> {
     setup::first_start(&ctx).await?;
     let registry = registry();
     let workers = (half == Half::Both).then(|| outbox::start(&ctx, &registry));
-    let keys = Keys {
-        tokens: TokenKey::new(setup::jwt_secret(&ctx.config)?.as_bytes()),
-        receipts: ReceiptKey::load_or_create(
-            &ctx.config.data_dir.join("keys").join("receipt.key"),
-        )?,
-    };
+    let tokens = setup::token_key(&ctx)?;
     let prometheus = prometheus()?;
     let housekeeping = housekeeping::start(&ctx, prometheus.clone(), half == Half::Api);
-    let server = server(&ctx, (keys, prometheus), sandbox.clone(), listener)?;
+    let server = server(&ctx, (tokens, prometheus), sandbox.clone(), listener)?;
     let handle = server.handle();
     Ok(Node {
         ctx,
@@ -232,7 +226,7 @@ async fn time(settings: &Settings, db: &Db) -> Result<(Env, Option<ShiftClock>)>
 pub fn registry() -> Registry {
     let operations =
         complaint::consumers(payment::consumers(booking::consumers(Registry::default())));
-    referral::consumers(benefit::consumers(operations))
+    referral::consumers(benefit::consumers(photo::consumers(operations)))
 }
 
 /// Every call of the API under `/api/v1`.
@@ -283,21 +277,15 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api
 }
 
-/// The keys handlers need, beside the context.
-struct Keys {
-    tokens: TokenKey,
-    receipts: ReceiptKey,
-}
-
 fn server(
     ctx: &Ctx,
-    (keys, prometheus): (Keys, PrometheusHandle),
+    (tokens, prometheus): (TokenKey, PrometheusHandle),
     sandbox: Option<Sandbox>,
     listener: TcpListener,
 ) -> Result<actix_web::dev::Server> {
     let config = ctx.config.clone();
     let ctx = web::Data::new(ctx.clone());
-    let (tokens, receipts) = (web::Data::new(keys.tokens), web::Data::new(keys.receipts));
+    let tokens = web::Data::new(tokens);
     let settings = web::Data::from(config.clone());
     let prometheus = web::Data::new(prometheus);
     let documents = openapi();
@@ -307,7 +295,6 @@ fn server(
         App::new()
             .app_data(ctx.clone())
             .app_data(tokens.clone())
-            .app_data(receipts.clone())
             .app_data(settings.clone())
             .app_data(prometheus.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| AppError::not_found().into()))

@@ -4,18 +4,19 @@ use crate::{
     catalog,
     config::{Settings, WechatMode},
     consent,
+    identity::TokenKey,
     kernel::{AppError, Code, Result},
     platform::{
         Ctx,
         blob::{BlobSettings, S3Settings},
         limiter::LimitSettings,
-        vault::{self, Vault},
+        vault::Vault,
         wechat::WechatSettings,
     },
     referral,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 /// Idempotent: every start runs it.
 pub(super) async fn first_start(ctx: &Ctx) -> Result<()> {
@@ -53,41 +54,13 @@ pub(super) fn vault(settings: &Settings) -> Result<Vault> {
     Vault::open(bytes, &settings.crypto.key_id)
 }
 
-/// The secret of access tokens: from the settings, or made once beside the database, mode 0600.
-pub(super) fn jwt_secret(settings: &Settings) -> Result<String> {
-    if !settings.auth.jwt_secret.is_empty() {
-        return Ok(settings.auth.jwt_secret.clone());
+/// The key of access tokens: from the settings, or derived from the master key, so that nodes which share one share both.
+pub(super) fn token_key(ctx: &Ctx) -> Result<TokenKey> {
+    let secret = ctx.config.auth.jwt_secret.as_bytes();
+    if !secret.is_empty() {
+        return Ok(TokenKey::new(secret));
     }
-    let path = settings.data_dir.join("keys").join("jwt.key");
-    if !path.exists() {
-        make_private(&path, vault::random_token(32).as_bytes()).map_err(AppError::internal)?;
-    }
-    let secret = std::fs::read_to_string(&path).map_err(AppError::internal)?;
-    let secret = secret.trim();
-    if secret.len() < 32 {
-        let what = "the token key file is too short; remove it to make a new one";
-        return Err(AppError::internal(what));
-    }
-    Ok(secret.to_owned())
-}
-
-/// Makes a file with mode 0600, whole or not at all; a twin that was first wins.
-fn make_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(folder)?;
-    let draft = folder.join(format!(".draft-{}", vault::random_code(12)));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    let linked = written.and_then(|()| std::fs::hard_link(&draft, path));
-    std::fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        done => done,
-    }
+    Ok(TokenKey::new(&ctx.vault.derive("access tokens")?))
 }
 
 /// Whether the deployment's keys can be read, or made.
@@ -95,8 +68,7 @@ fn make_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// # Errors
 /// `validation` or `internal` about the key that cannot.
 pub fn keys(settings: &Settings) -> Result<()> {
-    vault(settings)?;
-    jwt_secret(settings).map(drop)
+    vault(settings).map(drop)
 }
 
 /// Where photos go.

@@ -12,6 +12,7 @@ use crate::{
     outbox::{self, timer},
     payment,
     platform::Ctx,
+    wallet,
 };
 use entity::{
     booking,
@@ -45,6 +46,7 @@ pub(super) async fn cancel(
     };
     let row = change.update(tx).await?;
     free(tx, id).await?;
+    wallet::release(tx, id).await?;
     if let Some(root) = row.rework_of {
         rework::called_off(ctx, tx, root).await?;
     }

@@ -103,6 +103,8 @@ struct BookingIn {
     answers: Map<String, Value>,
     /// A wished worker; anybody able when unsaid.
     worker_id: Option<WorkerId>,
+    /// Whether my best price benefit or coupon is taken off; yes when unsaid.
+    use_voucher: Option<bool>,
 }
 
 /// Book a visit. The slot is held until enough is prepaid.
@@ -133,6 +135,7 @@ async fn book(
             contact_phone,
             answers: &input.answers,
             worker_id: input.worker_id,
+            use_voucher: input.use_voucher.unwrap_or(true),
         };
         let row = create::create(&ctx, tx, wish).await?;
         view::one(&ctx, tx, row).await

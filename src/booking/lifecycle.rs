@@ -11,6 +11,7 @@ use crate::{
     kernel::Result,
     outbox::{self, timer},
     platform::Ctx,
+    wallet,
 };
 use entity::{
     booking,
@@ -189,6 +190,7 @@ pub(super) async fn completed(
 ) -> Result<booking::Model> {
     let done = set(ctx, tx, row, Step::Complete, what).await?;
     timer::cancel(tx, &ctx.env, ACCEPTANCE_DUE, row.id).await?;
+    wallet::spend(tx, row.id).await?;
     let stamp = booking::ActiveModel {
         id: Set(row.id),
         completed_at: Set(Some(ctx.env.now())),
@@ -239,6 +241,7 @@ pub(super) async fn expire(ctx: &Ctx, tx: &DatabaseTransaction, id: BookingId) -
     }
     set(ctx, tx, &row, Step::Expire, "未在时限内预存,预约已释放").await?;
     free(tx, id).await?;
+    wallet::release(tx, id).await?;
     let refund_fen = left(tx, &row).await?;
     if refund_fen > Fen::ZERO {
         // Part of the half arrived in time: it goes back like that of a cancelled visit.

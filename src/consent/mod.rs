@@ -30,4 +30,3 @@ pub use purpose::{
     GraphAnalysis, MktSms, MktWechat, PhotoCapture, PhotoShowcase, Purpose, ReferralLink,
     ReferralProfiling, WorkerLocation,
 };
-pub use receipt_key::ReceiptKey;

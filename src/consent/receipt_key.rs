@@ -7,14 +7,14 @@ use crate::{
 };
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 /// What the vault derives the key for; another number is another key.
 const PURPOSE: &str = "consent receipts 1";
 
 /// Signs what a person takes home.
 #[derive(Clone)]
-pub struct ReceiptKey {
+pub(super) struct ReceiptKey {
     pair: Arc<Ed25519KeyPair>,
     id: String,
 }
@@ -24,18 +24,8 @@ impl ReceiptKey {
     ///
     /// # Errors
     /// `internal` when the cipher library refuses the seed.
-    pub fn of(vault: &Vault) -> Result<Self> {
+    pub(super) fn of(vault: &Vault) -> Result<Self> {
         Self::from_seed(vault.derive(PURPOSE)?)
-    }
-
-    /// For the start that still asks for a key file: a key nobody uses, and no file.
-    ///
-    /// # Errors
-    /// `internal` when the cipher library gives no random seed.
-    pub fn load_or_create(_: &Path) -> Result<Self> {
-        let mut seed = [0; 32];
-        aws_lc_rs::rand::fill(&mut seed).map_err(AppError::internal)?;
-        Self::from_seed(seed)
     }
 
     fn from_seed(seed: [u8; 32]) -> Result<Self> {
@@ -51,7 +41,7 @@ impl ReceiptKey {
     }
 
     /// Name of the key: the first quarter of its public key's SHA-256.
-    pub fn id(&self) -> &str {
+    pub(super) fn id(&self) -> &str {
         &self.id
     }
 

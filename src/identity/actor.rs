@@ -2,6 +2,7 @@
 
 use super::token::TokenKey;
 use crate::{
+    http::Recognising,
     kernel::{AppError, Code, Result},
     platform::{Ctx, OneByKey, limiter::Limit},
 };
@@ -129,7 +130,10 @@ impl<R: Role> FromRequest for Actor<R> {
         let ctx = req.app_data::<web::Data<Ctx>>().cloned();
         let key = req.app_data::<web::Data<TokenKey>>().cloned();
         let token = bearer(req);
+        let recognising = Recognising::begin(req);
         Box::pin(async move {
+            // Until this is dropped the other extractors wait: 401 and 403 come before 422.
+            let _recognising = recognising;
             let (Some(ctx), Some(key)) = (ctx, key) else {
                 return Err(AppError::internal("the app was built without its context"));
             };

@@ -6,8 +6,9 @@ use super::{
     upload,
 };
 use crate::{
+    audit::{self, Entry},
     booking,
-    http::{Idem, Once, Problem, TwoStep},
+    http::{Idem, Once, Problem, TwoStep, current_request_id},
     identity::{Actor, Anyone, Operations, Role, Worker},
     kernel::{AppError, Result},
     platform::{Ctx, OneByKey, limiter::Limit},
@@ -115,6 +116,26 @@ async fn visible(ctx: &Ctx, actor: &Actor<Anyone>, id: PhotoId) -> Result<photo:
     }
 }
 
+/// A member of staff who looks into somebody's home leaves a trace; what cannot be recorded is not shown (SEC-42).
+async fn audit_staff(ctx: &Ctx, actor: &Actor<Anyone>, row: &photo::Model) -> Result<()> {
+    if actor.kind != AccountKind::Staff {
+        return Ok(());
+    }
+    let tx = ctx.db.begin_write().await?;
+    let visit = booking::by_id_unscoped(&tx, row.booking_id).await?;
+    let entry = Entry {
+        actor: Some(actor.id),
+        actor_kind: actor.kind.word(),
+        action: "photo.read".into(),
+        object: format!("photo:{}", row.id),
+        subject: Some(visit.customer_id),
+        detail: serde_json::json!({ "booking_id": row.booking_id }),
+        request_id: current_request_id(),
+    };
+    audit::record(ctx, &tx, entry).await?;
+    ctx.commit(tx).await
+}
+
 async fn jpeg(ctx: &Ctx, key: &str) -> Result<HttpResponse> {
     let bytes = ctx.blobs.get(key).await?;
     Ok(HttpResponse::Ok()
@@ -136,6 +157,7 @@ async fn full(
     id: web::Path<PhotoId>,
 ) -> Result<HttpResponse> {
     let row = visible(&ctx, &actor, *id).await?;
+    audit_staff(&ctx, &actor, &row).await?;
     jpeg(&ctx, &row.blob_key).await
 }
 
@@ -149,5 +171,6 @@ async fn thumbnail(
     id: web::Path<PhotoId>,
 ) -> Result<HttpResponse> {
     let row = visible(&ctx, &actor, *id).await?;
+    audit_staff(&ctx, &actor, &row).await?;
     jpeg(&ctx, &row.thumbnail_key).await
 }
