@@ -1,5 +1,7 @@
 //! One bad and one good document per lint. The good one differs as little as possible.
 
+mod bypass;
+
 use super::*;
 use crate::rule::Severity;
 use serde_json::{Value as Json, json};
