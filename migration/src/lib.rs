@@ -17,6 +17,7 @@ mod m20261124_000010_photo;
 mod m20261124_000011_rating;
 mod m20261124_000012_complaint;
 mod m20261124_000013_referral;
+mod m20261126_000016_ruleset;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000011_rating::Up),
             Box::new(m20261124_000012_complaint::Up),
             Box::new(m20261124_000013_referral::Up),
+            Box::new(m20261126_000016_ruleset::Up),
         ]
     }
 }

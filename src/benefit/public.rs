@@ -50,7 +50,7 @@ async fn look(
     invitation::opened(&ctx, &row).await?;
     let db = ctx.db.read();
     let generation = next_generation(generation_of(db, row.customer_id).await?);
-    let benefit = programme::welcome(&ctx, db, generation).await?;
+    let benefit = programme::promise(&ctx, db, &row, generation).await?;
     let benefit = benefit.as_ref().map(view::benefit).transpose()?;
     let inviter_masked = Some(view::masked(&ctx, db, row.customer_id).await?);
     Ok(HttpResponse::Ok().json(CodeOut {
