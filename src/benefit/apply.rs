@@ -9,7 +9,7 @@ use crate::{
 };
 use entity::{
     customer_tag,
-    ids::{AccountId, BookingId, EventId, ReferralId},
+    ids::{AccountId, BookingId, EventId, ReferralId, StaffTaskId},
     referral,
     values::{ReferralStatus, RewardCause, RewardStatus},
 };
@@ -160,17 +160,19 @@ pub async fn apply(
         Action::NotifyStaff { text, role } => {
             let new = task::New::of_rule(cause, task::RULE, text.clone(), id);
             let role = role.clone();
-            note(task::write(ctx, tx, task::New { role, ..new }).await?)
+            Ok(noted(
+                task::write(ctx, tx, task::New { role, ..new }).await?,
+            ))
         }
         Action::Unlock { feature } => {
             let new = task::New::of_rule(cause, task::UNLOCK, feature.clone(), id);
-            note(task::write(ctx, tx, new).await?)
+            Ok(noted(task::write(ctx, tx, new).await?))
         }
     }
 }
 
-fn note(made: Option<entity::ids::StaffTaskId>) -> Result<Applied> {
-    Ok(made.map_or(Applied::Already, |id| Applied::Done(id.to_string())))
+fn noted(made: Option<StaffTaskId>) -> Applied {
+    made.map_or(Applied::Already, |id| Applied::Done(id.to_string()))
 }
 
 struct Terms<'a> {

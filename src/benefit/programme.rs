@@ -27,7 +27,7 @@ pub(super) fn welcome(
 /// What somebody who looks at a code is promised: nothing that the budget could not keep.
 pub(super) async fn promise(
     ctx: &Ctx,
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     invitation: &invitation::Model,
     generation: i32,
 ) -> Result<Option<NamedBenefit>> {

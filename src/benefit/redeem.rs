@@ -44,13 +44,13 @@ pub(super) struct Link {
 ///
 /// # Errors
 /// A database fault.
-pub async fn generation_of(db: &(impl ConnectionTrait + Sync), account: AccountId) -> Result<i32> {
+pub async fn generation_of(db: &impl ConnectionTrait, account: AccountId) -> Result<i32> {
     let link = of_invitee(db, account).await?;
     Ok(link.map_or(0, |link| link.generation))
 }
 
 pub(super) async fn of_invitee(
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     account: AccountId,
 ) -> Result<Option<referral::Model>> {
     Ok(referral::Entity::find()
@@ -86,13 +86,13 @@ pub(super) async fn redeem(
         .await?
         .ok_or_else(AppError::not_found)?;
     refuse(ctx, tx, &found, invitee).await?;
-    let inviter = found.customer_id;
-    let generation = next_generation(generation_of(tx, inviter).await?);
+    let owner = found.customer_id;
+    let generation = next_generation(generation_of(tx, owner).await?);
     let id: ReferralId = ctx.env.id();
     let row = referral::ActiveModel {
         id: Set(id),
         invitee_id: Set(invitee),
-        inviter_id: Set(inviter),
+        inviter_id: Set(owner),
         invitation_id: Set(found.id),
         generation: Set(generation),
         status: Set(ReferralStatus::Registered),
@@ -123,7 +123,7 @@ pub(super) async fn redeem(
     let benefit = welcome(ctx, tx, &found, new).await?;
     let event = Redeemed {
         referral_id: id,
-        inviter_id: inviter,
+        inviter_id: owner,
         invitee_id: invitee,
         booking_id: None,
     };
@@ -142,8 +142,8 @@ async fn refuse(
     found: &invitation::Model,
     invitee: AccountId,
 ) -> Result<()> {
-    let inviter = found.customer_id;
-    if inviter == invitee || descends(tx, inviter, invitee).await? {
+    let owner = found.customer_id;
+    if owner == invitee || descends(tx, owner, invitee).await? {
         return Err(AppError::new(
             Code::SelfInvite,
             "这是您自己的邀请码,或来自您邀请过的人",
@@ -184,10 +184,14 @@ fn already() -> AppError {
 }
 
 pub(super) async fn by_code(
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     code: &str,
 ) -> Result<Option<invitation::Model>> {
     let code = code.trim().to_ascii_uppercase();
+    // Codes are letters and digits; anything else (a NUL is a fault to PostgreSQL) is nobody's.
+    if !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(None);
+    }
     Ok(invitation::Entity::find()
         .filter(invitation::Column::Code.eq(code))
         .one_by_key(db)

@@ -228,7 +228,7 @@ pub(super) struct CodeOut {
 /// A person's name with all but its first character hidden.
 pub(super) async fn masked(
     ctx: &Ctx,
-    db: &(impl sea_orm::ConnectionTrait + Sync),
+    db: &impl sea_orm::ConnectionTrait,
     account: AccountId,
 ) -> Result<String> {
     let person = crate::identity::person(ctx, db, account).await?;

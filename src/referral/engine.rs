@@ -199,10 +199,10 @@ async fn decide(ctx: &Ctx, tx: &DatabaseTransaction, live: &LiveSet, case: &Case
     let now = ctx.env.now();
     let decisions = rule::evaluate_with(&live.rules, &case.event, &facts, now, &granted);
     let keys = decisions.iter().flat_map(|one| {
-        let cause = cause(live, case, one);
+        let why = cause(live, case, one);
         let effects = one.effects.iter();
         effects
-            .flat_map(|effect| benefit::counters(&cause, effect))
+            .flat_map(|effect| benefit::counters(&why, effect))
             .collect::<Vec<_>>()
     });
     benefit::hold_counters(tx, &ctx.env, keys.collect()).await?;
@@ -265,10 +265,10 @@ async fn act(
     case: &Case,
     one: &mut Decision,
 ) -> Result<Vec<String>> {
-    let cause = cause(live, case, one);
+    let why = cause(live, case, one);
     let (mut done, mut blocked, mut undone) = (Vec::new(), None, false);
     for effect in &one.effects {
-        match benefit::apply(ctx, tx, &cause, effect).await? {
+        match benefit::apply(ctx, tx, &why, effect).await? {
             Applied::Done(id) => done.push(id),
             Applied::Already => {}
             Applied::Blocked(by) => blocked = blocked.or(Some(by)),

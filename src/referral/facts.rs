@@ -33,7 +33,7 @@ const OPEN: &str = "\
       CASE WHEN b.id IS NULL THEN NULL ELSE \
         (SELECT COUNT(*) FROM complaint c WHERE c.booking_id = b.id AND c.breached_at IS NOT NULL) END AS breaches, \
       w.late_minutes, \
-      (SELECT COUNT(*) FROM complaint WHERE customer_id = ? AND status <> 'resolved') AS open_complaints, \
+      (SELECT COUNT(*) FROM complaint WHERE customer_id = ? AND status <> 'resolved') AS unsettled, \
       COALESCE((SELECT generation FROM referral WHERE invitee_id = ?), 0) AS generation, \
       (SELECT COUNT(*) FROM referral WHERE inviter_id = ? AND status = 'qualified') AS qualified_count, \
       (SELECT COUNT(*) FROM referral q WHERE q.inviter_id = ? AND q.status = 'qualified' AND NOT EXISTS \
@@ -53,7 +53,7 @@ struct Open {
     is_rework: Option<i32>,
     breaches: Option<i64>,
     late_minutes: Option<i32>,
-    open_complaints: i64,
+    unsettled: i64,
     generation: i32,
     qualified_count: i64,
     consecutive: i64,
@@ -171,7 +171,7 @@ async fn open(db: &impl ConnectionTrait, about: About, facts: &mut Facts) -> Res
         .set_known("complaint.kind", row.complaint_kind)
         .set_known("customer.city", row.area.clone())
         .set_known("customer.area", row.area)
-        .set("customer.open_complaints", row.open_complaints)
+        .set("customer.open_complaints", row.unsettled)
         .set("customer.generation", i64::from(row.generation))
         .set("inviter.qualified_count", row.qualified_count)
         .set("inviter.consecutive_qualified", row.consecutive);

@@ -36,7 +36,7 @@ const KEPT: usize = 8;
 ///
 /// # Errors
 /// `unavailable` before the first start has installed one; a database fault.
-pub async fn live(_: &Ctx, db: &(impl ConnectionTrait + Sync)) -> Result<Arc<LiveSet>> {
+pub async fn live(_: &Ctx, db: &impl ConnectionTrait) -> Result<Arc<LiveSet>> {
     let id: Option<RulesetId> = ruleset::Entity::find()
         .select_only()
         .column(ruleset::Column::Id)

@@ -18,10 +18,7 @@ use sea_orm::{
 };
 use serde_json::Value;
 
-pub(super) async fn by_id(
-    db: &(impl ConnectionTrait + Sync),
-    id: RulesetId,
-) -> Result<ruleset::Model> {
+pub(super) async fn by_id(db: &impl ConnectionTrait, id: RulesetId) -> Result<ruleset::Model> {
     ruleset::Entity::find_by_id(id)
         .one_by_key(db)
         .await?
@@ -108,9 +105,8 @@ pub(super) fn grammar(name: &str, document: &Value) -> Result<()> {
         let detail = "名称里有看不见的 NUL 字符,请重新输入";
         return Err(AppError::field("/name", "format", detail));
     }
-    let faults = match RuleSet::from_json(document) {
-        Ok(_) => return Ok(()),
-        Err(findings) => findings,
+    let Err(faults) = RuleSet::from_json(document) else {
+        return Ok(());
     };
     let field = |finding: Finding| FieldError {
         pointer: format!("/document{}", finding.pointer),

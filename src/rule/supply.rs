@@ -14,9 +14,11 @@ pub(crate) fn check(set: &RuleSet) -> Vec<Finding> {
             .into_iter()
             .filter(|(_, reference)| reference.history.is_none())
             .map(|(pointer, reference)| (at(pointer, "fact"), reference.name.as_str()));
-        let audience = rule.audience.iter().filter_map(|segment| {
-            (segment.key == "service").then(|| (segment.pointer.clone(), "booking.service"))
-        });
+        let audience = rule
+            .audience
+            .iter()
+            .filter(|segment| segment.key == "service")
+            .map(|segment| (segment.pointer.clone(), "booking.service"));
         for (pointer, name) in read.chain(audience) {
             findings.extend(fault(rule, &pointer, name));
         }

@@ -144,7 +144,9 @@ fn signed<'a>(
 ) {
     match condition {
         Condition::All(inner) | Condition::Any(inner) => {
-            inner.iter().for_each(|one| signed(one, negated, visit));
+            for one in inner {
+                signed(one, negated, visit);
+            }
         }
         Condition::Not(inner) => signed(inner, !negated, visit),
         Condition::Test(test) => visit(test, negated),

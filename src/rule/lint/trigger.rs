@@ -83,10 +83,10 @@ fn early(
             pack,
         )),
         E::PaymentSucceeded if rewards => {
-            findings.push(pack.finding("REF-L04", place, "付了钱就有奖励,等于交费换资格", fix))
+            findings.push(pack.finding("REF-L04", place, "付了钱就有奖励,等于交费换资格", fix));
         }
         E::RatingSubmitted if rewards => {
-            findings.push(pack.finding("REF-L20", place, "评了分就有奖励,等于用好处换评价", fix))
+            findings.push(pack.finding("REF-L20", place, "评了分就有奖励,等于用好处换评价", fix));
         }
         E::ConsentGranted if rewards => findings.push(pack.finding(
             "REF-L23",
