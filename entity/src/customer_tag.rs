@@ -1,6 +1,6 @@
 //! A tag the engine gave; the customer can see and delete it (PIPL-15).
 
-use crate::ids::AccountId;
+use crate::ids::{AccountId, ReferralId};
 use sea_orm::entity::prelude::*;
 
 /// A tag the engine gave; the customer can see and delete it (PIPL-15).
@@ -16,6 +16,8 @@ pub struct Model {
     pub tag: String,
     /// Rule id.
     pub rule_id: String,
+    /// The link it rests on, so that a reversal takes it off.
+    pub referral_id: Option<ReferralId>,
     /// When the row was written.
     pub created_at: DateTimeUtc,
 }

@@ -35,6 +35,10 @@ pub struct Model {
     pub message: String,
     /// Evidence of `referral_profiling`; null for an own code.
     pub consent_record_id: Option<ConsentRecordId>,
+    /// First minute of the business day its rule sends in; null without a schedule.
+    pub send_from: Option<i32>,
+    /// First minute after.
+    pub send_to: Option<i32>,
     /// Scheduled at.
     pub scheduled_at: DateTimeUtc,
     /// Sent at.

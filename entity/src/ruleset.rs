@@ -24,6 +24,8 @@ pub struct Model {
     pub status: RulesetStatus,
     /// Created by.
     pub created_by: Option<AccountId>,
+    /// Who wrote the document last; neither he nor the author approves it.
+    pub updated_by: Option<AccountId>,
     /// The second person, where findings need one.
     pub approved_by: Option<AccountId>,
     /// Published at.

@@ -1,6 +1,6 @@
 //! Something a member of staff should look at.
 
-use crate::ids::StaffTaskId;
+use crate::ids::{ReferralId, StaffTaskId};
 use sea_orm::entity::prelude::*;
 
 /// Something a member of staff should look at.
@@ -20,6 +20,10 @@ pub struct Model {
     /// Effect id.
     #[sea_orm(unique)]
     pub effect_id: Option<String>,
+    /// Whose it is; everybody's when null.
+    pub role: Option<String>,
+    /// The link it rests on, so that a reversal undoes it.
+    pub referral_id: Option<ReferralId>,
     /// Done at.
     pub done_at: Option<DateTimeUtc>,
     /// When the row was written.

@@ -18,6 +18,7 @@ mod m20261124_000011_rating;
 mod m20261124_000012_complaint;
 mod m20261124_000013_referral;
 mod m20261126_000014_wallet;
+mod m20261126_000016_ruleset;
 mod m20261126_000017_audit;
 
 /// Every migration, oldest first.
@@ -40,7 +41,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000012_complaint::Up),
             Box::new(m20261124_000013_referral::Up),
             Box::new(m20261126_000014_wallet::Up),
-            Box::new(m20261126_000017_audit::Up),
+            Box::new(m20261126_000015_ruleset::Up),
+            Box::new(m20261126_000016_audit::Up),
         ]
     }
 }

@@ -1,25 +1,30 @@
 //! Carrying out what a rule decided, in the decision's transaction.
 
-use super::{invite, reward, suppression};
+use super::{caps, invite, reward, suppression, task};
 use crate::{
     consent::{self, ReferralLink, ReferralProfiling},
     kernel::{AppError, Code, Result},
-    platform::{Ctx, vault},
-    rule::{Action, Beneficiary, BlockedBy, Caps, NamedBenefit, ResolvedEffect},
+    platform::{Ctx, OneByKey, vault},
+    rule::{Action, Beneficiary, BlockedBy, Caps, EventKind, NamedBenefit, ResolvedEffect},
 };
 use entity::{
     customer_tag,
     ids::{AccountId, BookingId, EventId, ReferralId, StaffTaskId},
-    staff_task,
-    values::{RewardCause, RewardStatus},
+    referral,
+    values::{ReferralStatus, RewardCause, RewardStatus},
 };
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::OnConflict,
+};
 
 /// Why an effect happens: the event, the rule and the people.
 #[derive(Clone, Debug)]
 pub struct Cause {
     /// The event decided on.
     pub event_id: EventId,
+    /// What it was.
+    pub event: EventKind,
     /// Whom the decision is about; for `referral.*` events the inviter.
     pub customer_id: AccountId,
     /// The friend, for `referral.*` events.
@@ -43,6 +48,8 @@ pub enum Applied {
     Done(String),
     /// Something stood in the way.
     Blocked(BlockedBy),
+    /// Its cause is undone: the friend's order was refunded before the effect's turn came.
+    Undone,
     /// It had happened before.
     Already,
 }
@@ -58,7 +65,51 @@ impl Cause {
     }
 }
 
-/// Carries out one effect.
+/// The counters an effect will look at, for [`super::hold_counters`].
+pub fn counters(cause: &Cause, effect: &ResolvedEffect) -> Vec<String> {
+    let person = match &effect.action {
+        Action::Invite { .. } => Some(cause.customer_id),
+        Action::Grant { to, .. } => recipient(cause, *to),
+        Action::SuppressInvitations { .. }
+        | Action::Tag { .. }
+        | Action::NotifyStaff { .. }
+        | Action::Unlock { .. } => None,
+    };
+    person.map_or_else(Vec::new, |person| {
+        vec![caps::of_customer(person), caps::of_rule(&cause.rule_id)]
+    })
+}
+
+fn recipient(cause: &Cause, to: Beneficiary) -> Option<AccountId> {
+    match to {
+        Beneficiary::Inviter => Some(cause.customer_id),
+        Beneficiary::Invitee => cause.invitee_id,
+    }
+}
+
+/// Whether the friend's link still says what the event said, under a lock: a refund that comes now waits and then takes
+/// back what is given here, one that came before is seen (REF-05).
+async fn stands(tx: &DatabaseTransaction, cause: &Cause) -> Result<bool> {
+    let need_qualified = match cause.event {
+        EventKind::ReferralQualified => true,
+        EventKind::ReferralRedeemed => false,
+        _ => return Ok(true),
+    };
+    let Some(id) = cause.referral_id else {
+        return Ok(false);
+    };
+    let link = referral::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?;
+    Ok(link.is_some_and(|link| match link.status {
+        ReferralStatus::Qualified => true,
+        ReferralStatus::Registered => !need_qualified,
+        ReferralStatus::Reversed => false,
+    }))
+}
+
+/// Carries out one effect. Consents and counters are locked by the caller, all at once and in order.
 ///
 /// # Errors
 /// A database fault. What the law or a cap forbids is an answer, not an error.
@@ -69,6 +120,9 @@ pub async fn apply(
     effect: &ResolvedEffect,
 ) -> Result<Applied> {
     let id = cause.effect_id(cause.customer_id, effect.slot);
+    if !stands(tx, cause).await? {
+        return Ok(Applied::Undone);
+    }
     match &effect.action {
         Action::Invite {
             template,
@@ -79,6 +133,7 @@ pub async fn apply(
                 template,
                 send: *send,
                 not_before: effect.not_before,
+                hours: effect.hours,
                 expires_after: *expires_after,
                 effect_id: id,
             };
@@ -102,10 +157,22 @@ pub async fn apply(
             suppression::apply(ctx, tx, cause, id, *lasts, *appeal).await
         }
         Action::Tag { tag } => tag_customer(ctx, tx, cause, tag).await,
-        Action::NotifyStaff { text, .. } => task(ctx, tx, cause, "rule", text, id).await,
-        // A feature that is open is a privilege of the account: one ledger for both.
-        Action::Unlock { feature } => task(ctx, tx, cause, "unlock", feature, id).await,
+        Action::NotifyStaff { text, role } => {
+            let new = task::New::of_rule(cause, task::RULE, text.clone(), id);
+            let role = role.clone();
+            Ok(noted(
+                task::write(ctx, tx, task::New { role, ..new }).await?,
+            ))
+        }
+        Action::Unlock { feature } => {
+            let new = task::New::of_rule(cause, task::UNLOCK, feature.clone(), id);
+            Ok(noted(task::write(ctx, tx, new).await?))
+        }
     }
+}
+
+fn noted(made: Option<StaffTaskId>) -> Applied {
+    made.map_or(Applied::Already, |id| Applied::Done(id.to_string()))
 }
 
 struct Terms<'a> {
@@ -130,11 +197,9 @@ async fn grant(
     {
         return Ok(blocked);
     }
-    let recipient = match terms.to {
-        Beneficiary::Inviter => cause.customer_id,
-        Beneficiary::Invitee => invitee,
-    };
-    if !super::caps::admit_reward(ctx, tx, cause, recipient).await? {
+    let recipient = recipient(cause, terms.to).unwrap_or(invitee);
+    let cost = terms.benefit.benefit.cost_fen().unwrap_or_default();
+    if !caps::admit_reward(ctx, tx, cause, (recipient, cost)).await? {
         return Ok(Applied::Blocked(BlockedBy::Cap));
     }
     let effect_id = if terms.once {
@@ -187,6 +252,7 @@ async fn tag_customer(
         customer_id: Set(cause.customer_id),
         tag: Set(tag.to_owned()),
         rule_id: Set(cause.rule_id.clone()),
+        referral_id: Set(cause.referral_id),
         created_at: Set(ctx.env.now()),
     };
     let made = customer_tag::Entity::insert(row)
@@ -204,35 +270,15 @@ async fn tag_customer(
     })
 }
 
-async fn task(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    cause: &Cause,
-    kind: &str,
-    text: &str,
-    effect_id: String,
-) -> Result<Applied> {
-    let id: StaffTaskId = ctx.env.id();
-    let row = staff_task::ActiveModel {
-        id: Set(id),
-        kind: Set(kind.to_owned()),
-        text: Set(text.to_owned()),
-        subject_id: Set(Some(cause.customer_id.0)),
-        effect_id: Set(Some(effect_id)),
-        done_at: Set(None),
-        created_at: Set(ctx.env.now()),
-    };
-    let made = staff_task::Entity::insert(row)
-        .on_conflict(
-            OnConflict::column(staff_task::Column::EffectId)
-                .do_nothing()
-                .to_owned(),
-        )
-        .exec_without_returning(tx)
+/// The tags the engine gave a person, sorted.
+///
+/// # Errors
+/// A database fault.
+pub async fn tags_of(db: &impl ConnectionTrait, customer: AccountId) -> Result<Vec<String>> {
+    let rows = customer_tag::Entity::find()
+        .filter(customer_tag::Column::CustomerId.eq(customer))
+        .order_by_asc(customer_tag::Column::Tag)
+        .all(db)
         .await?;
-    Ok(if made == 1 {
-        Applied::Done(id.to_string())
-    } else {
-        Applied::Already
-    })
+    Ok(rows.into_iter().map(|row| row.tag).collect())
 }

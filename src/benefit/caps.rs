@@ -1,16 +1,17 @@
 //! Caps under concurrency: the rows that count are locked in one order, then the past is counted.
 
-use super::apply::Cause;
+use super::{apply::Cause, budget};
 use crate::{
     kernel::{Env, Result},
     platform::Ctx,
+    referral,
     rule::{BlockedBy, Cap},
 };
 use chrono::{DateTime, Duration, Utc};
 use entity::{
     cap_lock,
     ids::AccountId,
-    invitation, referral, reward,
+    invitation, reward,
     values::{InvitationSource, InvitationStatus, RewardCause, RewardStatus},
 };
 use sea_orm::{
@@ -26,6 +27,7 @@ const QUARTER: Duration = Duration::days(90);
 /// Locks named counters, always in the order of their names, so that two that need the same never wait for each other.
 pub(super) async fn lock(tx: &DatabaseTransaction, env: &Env, mut keys: Vec<String>) -> Result<()> {
     keys.sort();
+    keys.dedup();
     for key in keys {
         let row = cap_lock::ActiveModel {
             key: Set(key.clone()),
@@ -52,16 +54,33 @@ fn since(now: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
         .unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
+/// The counter of welcomes and thanks together; every redemption passes it, so no two of them overlap.
+pub(super) const PROGRAMME: &str = "programme";
+
+pub(super) fn of_customer(customer: AccountId) -> String {
+    format!("customer:{customer}")
+}
+
+pub(super) fn of_rule(rule: &str) -> String {
+    format!("rule:{rule}")
+}
+
+/// Locks named counters until the transaction ends. Whoever needs several takes them all at once, after consents and
+/// before any other row, so that two transactions never wait for each other.
+///
+/// # Errors
+/// A database fault.
+pub async fn hold_counters(tx: &DatabaseTransaction, env: &Env, keys: Vec<String>) -> Result<()> {
+    lock(tx, env, keys).await
+}
+
 /// Whether one more invitation is within every limit; what stands in the way otherwise.
 pub(super) async fn admit_invitation(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     cause: &Cause,
 ) -> Result<Option<BlockedBy>> {
-    let keys = vec![
-        format!("customer:{}", cause.customer_id),
-        format!("rule:{}", cause.rule_id),
-    ];
+    let keys = vec![of_customer(cause.customer_id), of_rule(&cause.rule_id)];
     lock(tx, &ctx.env, keys).await?;
     let now = ctx.env.now();
     let mine = || asked().filter(invitation::Column::CustomerId.eq(cause.customer_id));
@@ -93,9 +112,13 @@ pub(super) async fn admit_invitation(
             return Ok(Some(BlockedBy::Cap));
         }
     }
-    let spent = spent_through(tx, &cause.rule_id).await?;
-    let over = cause.caps.budget_fen.is_some_and(|budget| spent >= budget);
-    Ok(over.then_some(BlockedBy::Cap))
+    let Some(budget) = cause.caps.budget_fen else {
+        return Ok(None);
+    };
+    let live = referral::live(ctx, tx).await?;
+    let rule = (cause.rule_id.as_str(), budget);
+    let fits = budget::fits_invitation(ctx, tx, &live.rules, rule).await?;
+    Ok((!fits).then_some(BlockedBy::Cap))
 }
 
 fn newer(cap: Cap, now: DateTime<Utc>) -> sea_orm::sea_query::Expr {
@@ -112,46 +135,22 @@ fn asked() -> sea_orm::Select<invitation::Entity> {
         )
 }
 
-/// What the invitations of a rule have cost in rewards so far, fen.
-async fn spent_through(tx: &DatabaseTransaction, rule_id: &str) -> Result<i64> {
-    let invitations = sea_orm::sea_query::Query::select()
-        .column(invitation::Column::Id)
-        .from(invitation::Entity)
-        .and_where(invitation::Column::RuleId.eq(rule_id))
-        .to_owned();
-    let referrals = sea_orm::sea_query::Query::select()
-        .column(referral::Column::Id)
-        .from(referral::Entity)
-        .and_where(referral::Column::InvitationId.in_subquery(invitations))
-        .to_owned();
-    let rows = live_rewards()
-        .filter(reward::Column::ReferralId.in_subquery(referrals))
-        .all(tx)
-        .await?;
-    Ok(rows
-        .iter()
-        .fold(0_i64, |sum, row| sum.saturating_add(row.cost_fen.0)))
+/// What was given and not taken back; what ran out unused was given all the same.
+fn standing_rewards() -> sea_orm::Select<reward::Entity> {
+    reward::Entity::find().filter(reward::Column::Status.ne(RewardStatus::Revoked))
 }
 
-fn live_rewards() -> sea_orm::Select<reward::Entity> {
-    reward::Entity::find()
-        .filter(reward::Column::Status.is_not_in([RewardStatus::Revoked, RewardStatus::Expired]))
-}
-
-/// Whether a rule may give one more reward to this person.
+/// Whether a rule may give one more reward of this cost to this person.
 pub(super) async fn admit_reward(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     cause: &Cause,
-    recipient: AccountId,
+    (recipient, cost_fen): (AccountId, i64),
 ) -> Result<bool> {
-    let keys = vec![
-        format!("customer:{recipient}"),
-        format!("rule:{}", cause.rule_id),
-    ];
+    let keys = vec![of_customer(recipient), of_rule(&cause.rule_id)];
     lock(tx, &ctx.env, keys).await?;
     let now = ctx.env.now();
-    let by_rule = || live_rewards().filter(reward::Column::RuleId.eq(&cause.rule_id));
+    let by_rule = || standing_rewards().filter(reward::Column::RuleId.eq(&cause.rule_id));
     for cap in &cause.caps.per_customer {
         let mine = by_rule().filter(reward::Column::AccountId.eq(recipient));
         let count = mine
@@ -171,13 +170,12 @@ pub(super) async fn admit_reward(
             return Ok(false);
         }
     }
-    let spent = by_rule()
-        .all(tx)
-        .await?
-        .iter()
-        .fold(0_i64, |sum, row| sum.saturating_add(row.cost_fen.0));
-    // A privilege costs nothing, so a budget of zero does not forbid it; it forbids the first fen beyond.
-    Ok(cause.caps.budget_fen.is_none_or(|budget| spent <= budget))
+    let Some(budget) = cause.caps.budget_fen else {
+        return Ok(true);
+    };
+    let given = budget::rule_given(tx, &cause.rule_id).await?;
+    // A privilege costs nothing, so a budget that is used up does not forbid it.
+    Ok(cost_fen <= 0 || given.saturating_add(cost_fen) <= budget)
 }
 
 /// Whether an inviter may receive one more thank-you now (REF-08).
@@ -187,7 +185,7 @@ pub(super) async fn admit_thanks(
     inviter: AccountId,
     caps: &[Cap],
 ) -> Result<bool> {
-    lock(tx, &ctx.env, vec![format!("customer:{inviter}")]).await?;
+    lock(tx, &ctx.env, vec![of_customer(inviter)]).await?;
     let now = ctx.env.now();
     let settings = &ctx.config.referral;
     let own = [
@@ -198,7 +196,7 @@ pub(super) async fn admit_thanks(
         .into_iter()
         .chain(caps.iter().map(|cap| (u64::from(cap.times), cap.per.get())));
     for (times, per) in limits {
-        let count = live_rewards()
+        let count = standing_rewards()
             .filter(reward::Column::AccountId.eq(inviter))
             .filter(reward::Column::Cause.eq(RewardCause::Thanks))
             .filter(reward::Column::Status.ne(RewardStatus::Held))

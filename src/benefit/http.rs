@@ -268,6 +268,9 @@ async fn drop_tag(
     actor: Actor<Anyone>,
     tag: web::Path<String>,
 ) -> Result<HttpResponse> {
+    if tag.contains('\0') {
+        return Err(AppError::not_found());
+    }
     let tx = ctx.db.begin_write().await?;
     let gone = customer_tag::Entity::delete_by_id((actor.id, tag.into_inner()))
         .exec(&tx)

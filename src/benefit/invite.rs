@@ -11,7 +11,7 @@ use crate::{
     kernel::{Result, Span},
     outbox::timer,
     platform::{Ctx, vault},
-    rule::{BlockedBy, SendAt},
+    rule::{BlockedBy, Hours, SendAt},
 };
 use chrono::{DateTime, Utc};
 use entity::{
@@ -36,6 +36,7 @@ pub(super) struct Wish<'a> {
     pub(super) template: &'a str,
     pub(super) send: SendAt,
     pub(super) not_before: DateTime<Utc>,
+    pub(super) hours: Option<Hours>,
     pub(super) expires_after: Option<Span>,
     pub(super) effect_id: String,
 }
@@ -71,6 +72,7 @@ pub(super) async fn apply(
     let scheduled_at = schedule::send_at(
         wish.not_before.max(ctx.env.now()),
         wish.send,
+        wish.hours,
         &ctx.config.referral,
     );
     let lasts = wish.expires_after.unwrap_or_else(|| Span::days(14));
@@ -82,6 +84,7 @@ pub(super) async fn apply(
         effect_id: wish.effect_id,
         message: words::invitation(&ctx.config.controller, wish.template),
         consent_record_id: Some(record),
+        hours: wish.hours,
         scheduled_at,
         expires_at: Some(scheduled_at + lasts.get()),
     };
@@ -102,8 +105,22 @@ pub(super) struct New {
     pub(super) effect_id: String,
     pub(super) message: String,
     pub(super) consent_record_id: Option<ConsentRecordId>,
+    pub(super) hours: Option<Hours>,
     pub(super) scheduled_at: DateTime<Utc>,
     pub(super) expires_at: Option<DateTime<Utc>>,
+}
+
+fn minute(of_day: Option<u32>) -> Option<i32> {
+    of_day.and_then(|minute| i32::try_from(minute).ok())
+}
+
+/// The hours an invitation was written with.
+pub(super) fn hours(row: &invitation::Model) -> Option<Hours> {
+    let minute = |column: Option<i32>| column.and_then(|minute| u32::try_from(minute).ok());
+    Some(Hours {
+        from: minute(row.send_from)?,
+        to: minute(row.send_to)?,
+    })
 }
 
 /// Writes it; `None` when its effect id exists. A code of one's own needs no sending.
@@ -132,6 +149,8 @@ pub(super) async fn insert(
         }),
         message: Set(new.message),
         consent_record_id: Set(new.consent_record_id),
+        send_from: Set(minute(new.hours.map(|hours| hours.from))),
+        send_to: Set(minute(new.hours.map(|hours| hours.to))),
         scheduled_at: Set(new.scheduled_at),
         sent_at: Set(own.then_some(now)),
         opened_at: Set(None),

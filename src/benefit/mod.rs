@@ -2,14 +2,16 @@
 //!
 //! Owns `invitation`, `invitation_share`, `referral`, `reward`, `reward_event`, `suppression`, `cap_lock`,
 //! `customer_tag`, `staff_task`. Promises: an effect happens once (unique ids of event, rule, version, recipient and
-//! slot); caps hold under concurrency (locked rows); only the newcomer and his direct inviter ever receive anything
+//! slot); caps and budgets hold under concurrency (locked rows, taken in one order: consents, counters, then the rest), and
+//! a promise is made only when it can be paid (REF-08); only the newcomer and his direct inviter ever receive anything
 //! (REF-01), never cash (REF-02), and only after the friend's order is paid, completed and past its refund window
 //! (REF-05); a full refund takes it back, once. Emits `referral.redeemed|qualified|reversed.v1`,
-//! `invitation.sent.v1`. Listens to `booking.completed`, `payment.refunded`, `consent.withdrawn` and its own timers.
+//! `invitation.sent.v1`. Listens to `booking.completed`, `payment.refunded`, `complaint.opened`, `consent.withdrawn` and its own timers.
 //! Consents: `referral_profiling` to ask (at decision and again at sending, CR-36), `referral_link` of the invitee.
 
 mod admin;
 mod apply;
+mod budget;
 mod caps;
 mod events;
 mod http;
@@ -25,11 +27,13 @@ mod reward;
 mod schedule;
 mod sending;
 mod suppression;
+mod task;
 mod view;
 mod words;
 
 pub use admin::routes as admin_routes;
-pub use apply::{Applied, Cause, apply};
+pub use apply::{Applied, Cause, apply, counters, tags_of};
+pub use caps::hold_counters;
 pub use events::{InvitationSent, Qualified, Redeemed, Reversed};
 pub use http::routes;
 pub use react::consumers;

@@ -50,7 +50,7 @@ async fn look(
     invitation::opened(&ctx, &row).await?;
     let db = ctx.db.read();
     let generation = next_generation(generation_of(db, row.customer_id).await?);
-    let benefit = programme::welcome(&ctx, db, generation).await?;
+    let benefit = programme::promise(&ctx, db, &row, generation).await?;
     let benefit = benefit.as_ref().map(view::benefit).transpose()?;
     let inviter_masked = Some(view::masked(&ctx, db, row.customer_id).await?);
     Ok(HttpResponse::Ok().json(CodeOut {
@@ -74,16 +74,15 @@ async fn qr(
         return Err(AppError::not_found());
     }
     let key = format!("qr/{}.png", row.code);
-    let png = match ctx.blobs.get(&key).await {
-        Ok(kept) => kept,
-        Err(_) => {
-            let made = ctx
-                .wechat
-                .wxacode_unlimited(&row.code, Some("pages/invite/index"))
-                .await?;
-            ctx.blobs.put(&key, made.clone(), "image/png").await?;
-            made
-        }
+    let png = if let Ok(kept) = ctx.blobs.get(&key).await {
+        kept
+    } else {
+        let made = ctx
+            .wechat
+            .wxacode_unlimited(&row.code, Some("pages/invite/index"))
+            .await?;
+        ctx.blobs.put(&key, made.clone(), "image/png").await?;
+        made
     };
     Ok(HttpResponse::Ok().content_type("image/png").body(png))
 }

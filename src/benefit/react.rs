@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     booking::BookingCompleted,
+    complaint::ComplaintOpened,
     consent::ConsentWithdrawn,
     kernel::Result,
     notify,
@@ -25,6 +26,7 @@ pub fn consumers(registry: Registry) -> Registry {
     registry
         .with(Orders)
         .with(Withdrawals)
+        .with(Complaints)
         .with(Timers)
         .with(Messages)
 }
@@ -142,6 +144,33 @@ impl Consumer for Withdrawals {
             .exec(tx)
             .await?;
         Ok(())
+    }
+}
+
+/// A complaint comes: nothing that waits to be sent goes out (REF-09, REF-45).
+struct Complaints;
+
+#[async_trait::async_trait]
+impl Consumer for Complaints {
+    fn name(&self) -> &'static str {
+        "benefit.complaints"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &[ComplaintOpened::KIND]
+    }
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        _: Value,
+    ) -> Result<()> {
+        let opened: ComplaintOpened = event.read()?;
+        suppression::stop_scheduled(ctx, tx, opened.customer_id)
+            .await
+            .map(drop)
     }
 }
 

@@ -1,15 +1,19 @@
 //! A friend uses a code: the only way a link between two people comes to be, and only by the friend's own act (PIPL-42).
 
 use super::{
+    budget::{self, Welcome},
+    caps,
     events::Redeemed,
     programme,
     reward::{self, Gift},
+    task,
 };
 use crate::{
     consent::{self, ReferralLink},
     kernel::{AppError, Code, Result},
     outbox,
     platform::{Ctx, OneByKey, vault},
+    referral as rules,
     rule::NamedBenefit,
 };
 use entity::{
@@ -40,13 +44,13 @@ pub(super) struct Link {
 ///
 /// # Errors
 /// A database fault.
-pub async fn generation_of(db: &(impl ConnectionTrait + Sync), account: AccountId) -> Result<i32> {
+pub async fn generation_of(db: &impl ConnectionTrait, account: AccountId) -> Result<i32> {
     let link = of_invitee(db, account).await?;
     Ok(link.map_or(0, |link| link.generation))
 }
 
 pub(super) async fn of_invitee(
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     account: AccountId,
 ) -> Result<Option<referral::Model>> {
     Ok(referral::Entity::find()
@@ -71,32 +75,24 @@ pub(super) async fn redeem(
     code: &str,
 ) -> Result<Link> {
     let found = by_code(tx, code).await?.ok_or_else(AppError::not_found)?;
-    let inviter = found.customer_id;
-    if inviter == invitee || descends(tx, inviter, invitee).await? {
-        return Err(AppError::new(
-            Code::SelfInvite,
-            "这是您自己的邀请码,或来自您邀请过的人",
-        ));
-    }
-    if !usable(&found, ctx.env.now()) {
-        return Err(AppError::new(Code::InvitationInvalid, "这个邀请码已失效"));
-    }
-    if of_invitee(tx, invitee).await?.is_some() {
-        return Err(already());
-    }
-    if is_customer(ctx, tx, invitee).await? {
-        return Err(AppError::new(
-            Code::ExistingCustomer,
-            "邀请权益只给第一次来的朋友",
-        ));
-    }
+    refuse(ctx, tx, &found, invitee).await?;
     let proof = consent::require::<ReferralLink>(ctx, tx, invitee, None).await?;
-    let generation = next_generation(generation_of(tx, inviter).await?);
+    // Two who redeem each other's codes at once would both see no circle: the counters put redemptions in order, and
+    // everything is looked at again behind them.
+    hold(ctx, tx, &found, invitee).await?;
+    let found = invitation::Entity::find_by_id(found.id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?
+        .ok_or_else(AppError::not_found)?;
+    refuse(ctx, tx, &found, invitee).await?;
+    let owner = found.customer_id;
+    let generation = next_generation(generation_of(tx, owner).await?);
     let id: ReferralId = ctx.env.id();
     let row = referral::ActiveModel {
         id: Set(id),
         invitee_id: Set(invitee),
-        inviter_id: Set(inviter),
+        inviter_id: Set(owner),
         invitation_id: Set(found.id),
         generation: Set(generation),
         status: Set(ReferralStatus::Registered),
@@ -119,10 +115,15 @@ pub(super) async fn redeem(
         return Err(already());
     }
     mark_redeemed(ctx, tx, &found).await?;
-    let benefit = welcome(ctx, tx, id, invitee, generation).await?;
+    let new = Newcomer {
+        referral: id,
+        invitee,
+        generation,
+    };
+    let benefit = welcome(ctx, tx, &found, new).await?;
     let event = Redeemed {
         referral_id: id,
-        inviter_id: inviter,
+        inviter_id: owner,
         invitee_id: invitee,
         booking_id: None,
     };
@@ -134,15 +135,63 @@ pub(super) async fn redeem(
     })
 }
 
+/// Why `invitee` may not use this code, if he may not.
+async fn refuse(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    found: &invitation::Model,
+    invitee: AccountId,
+) -> Result<()> {
+    let owner = found.customer_id;
+    if owner == invitee || descends(tx, owner, invitee).await? {
+        return Err(AppError::new(
+            Code::SelfInvite,
+            "这是您自己的邀请码,或来自您邀请过的人",
+        ));
+    }
+    if !usable(found, ctx.env.now()) {
+        return Err(AppError::new(Code::InvitationInvalid, "这个邀请码已失效"));
+    }
+    if of_invitee(tx, invitee).await?.is_some() {
+        return Err(already());
+    }
+    if is_customer(ctx, tx, invitee).await? {
+        return Err(AppError::new(
+            Code::ExistingCustomer,
+            "邀请权益只给第一次来的朋友",
+        ));
+    }
+    Ok(())
+}
+
+async fn hold(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    found: &invitation::Model,
+    invitee: AccountId,
+) -> Result<()> {
+    let mut keys = vec![
+        caps::PROGRAMME.to_owned(),
+        caps::of_customer(found.customer_id),
+        caps::of_customer(invitee),
+    ];
+    keys.extend(found.rule_id.as_deref().map(caps::of_rule));
+    caps::hold_counters(tx, &ctx.env, keys).await
+}
+
 fn already() -> AppError {
     AppError::new(Code::AlreadyInvited, "您已经绑定过邀请人")
 }
 
 pub(super) async fn by_code(
-    db: &(impl ConnectionTrait + Sync),
+    db: &impl ConnectionTrait,
     code: &str,
 ) -> Result<Option<invitation::Model>> {
     let code = code.trim().to_ascii_uppercase();
+    // Codes are letters and digits; anything else (a NUL is a fault to PostgreSQL) is nobody's.
+    if !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(None);
+    }
     Ok(invitation::Entity::find()
         .filter(invitation::Column::Code.eq(code))
         .one_by_key(db)
@@ -222,29 +271,56 @@ async fn mark_redeemed(ctx: &Ctx, tx: &DatabaseTransaction, row: &invitation::Mo
     Ok(())
 }
 
-async fn welcome(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
+/// Who has just come, and how.
+#[derive(Clone, Copy)]
+struct Newcomer {
     referral: ReferralId,
     invitee: AccountId,
     generation: i32,
+}
+
+/// The welcome, if the set promises one now. What the budget cannot pay waits for staff and is not promised.
+async fn welcome(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    invitation: &invitation::Model,
+    new: Newcomer,
 ) -> Result<Option<NamedBenefit>> {
-    let Some(benefit) = programme::welcome(ctx, tx, generation).await? else {
+    let live = rules::live(ctx, tx).await?;
+    let Some(benefit) = programme::welcome(&live.rules, new.generation, ctx.env.now()) else {
         return Ok(None);
     };
-    let gift = Gift {
-        account_id: invitee,
-        cause: RewardCause::Welcome,
-        benefit: &benefit,
-        expires_after: None,
-        status: RewardStatus::Granted,
-        reason: format!("第 {generation} 代新客礼遇"),
-        referral_id: Some(referral),
-        rule_id: None,
-        effect_id: vault::sha256_hex(format!("welcome\n{invitee}").as_bytes()),
+    let wish = Welcome {
+        invitation,
+        gift: benefit,
+        linked: true,
     };
-    reward::give(ctx, tx, gift).await?;
-    Ok(Some(benefit))
+    let fits = budget::fits_welcome(ctx, tx, &live.rules, wish).await?;
+    let gift = Gift {
+        account_id: new.invitee,
+        cause: RewardCause::Welcome,
+        benefit,
+        expires_after: None,
+        status: if fits {
+            RewardStatus::Granted
+        } else {
+            RewardStatus::Held
+        },
+        reason: if fits {
+            format!("第 {} 代新客礼遇", new.generation)
+        } else {
+            "活动预算已用完,待人工处理".into()
+        },
+        referral_id: Some(new.referral),
+        rule_id: None,
+        effect_id: vault::sha256_hex(format!("welcome\n{}", new.invitee).as_bytes()),
+    };
+    let made = reward::give(ctx, tx, gift).await?;
+    if let Some(id) = made.filter(|_| !fits) {
+        let text = "新客礼遇超出活动预算,请核准或联系客户".to_owned();
+        task::hold(ctx, tx, id, new.referral, text).await?;
+    }
+    Ok(fits.then(|| benefit.clone()))
 }
 
 /// The code somebody asked for himself: one per person, open for ever (REF-04).
@@ -263,6 +339,7 @@ pub(super) async fn own_code(
         effect_id: vault::sha256_hex(format!("own\n{owner}").as_bytes()),
         message: words::own_code(&ctx.config.controller),
         consent_record_id: None,
+        hours: None,
         scheduled_at: now,
         expires_at: None,
     };

@@ -1,8 +1,9 @@
 //! Undoing: a full refund takes back what the order had earned, once.
 
-use super::{events::Reversed, reward};
+use super::{events::Reversed, reward, task};
 use crate::{kernel::Result, outbox, platform::Ctx};
 use entity::{
+    customer_tag,
     ids::BookingId,
     referral,
     reward::{Column, Entity},
@@ -35,6 +36,8 @@ pub(super) async fn refunded(
         .update(tx)
         .await?;
         revoke_of(ctx, tx, &link).await?;
+        untag(tx, &link).await?;
+        task::undo(ctx, tx, link.id).await?;
         let event = Reversed {
             referral_id: link.id,
             inviter_id: link.inviter_id,
@@ -43,6 +46,15 @@ pub(super) async fn refunded(
         };
         outbox::append(tx, &ctx.env, &event).await?;
     }
+    Ok(())
+}
+
+/// Tags rules gave because the link had qualified rest on nothing now.
+async fn untag(tx: &DatabaseTransaction, link: &referral::Model) -> Result<()> {
+    customer_tag::Entity::delete_many()
+        .filter(customer_tag::Column::ReferralId.eq(link.id))
+        .exec(tx)
+        .await?;
     Ok(())
 }
 

@@ -66,7 +66,9 @@ pub(super) async fn give(
     let lasts = gift
         .expires_after
         .or_else(|| gift.benefit.benefit.expires_after());
-    let expires_at = lasts.map(|span| now + span.get());
+    // What is held does not run out: its time begins when it is released.
+    let held = gift.status == RewardStatus::Held;
+    let expires_at = lasts.filter(|_| !held).map(|span| now + span.get());
     let row = reward::ActiveModel {
         id: Set(id),
         account_id: Set(gift.account_id),
@@ -173,6 +175,32 @@ pub(super) async fn step(
     note(ctx, tx, id, Some(row.status), to, reason).await?;
     if to != RewardStatus::Granted {
         timer::cancel(tx, &ctx.env, EXPIRY_DUE, id).await?;
+    }
+    Ok(true)
+}
+
+/// Gives a held reward; its time begins now. `false` when it is not held.
+pub(super) async fn release(ctx: &Ctx, tx: &DatabaseTransaction, id: RewardId) -> Result<bool> {
+    if !step(ctx, tx, id, RewardStatus::Granted, "人工核准发放", None).await? {
+        return Ok(false);
+    }
+    let row = reward::Entity::find_by_id(id)
+        .one_by_key(tx)
+        .await?
+        .ok_or_else(AppError::not_found)?;
+    let now = ctx.env.now();
+    let benefit: Benefit = serde_json::from_value(row.value)?;
+    let expires_at = benefit.expires_after().map(|span| now + span.get());
+    reward::ActiveModel {
+        id: Set(id),
+        qualified_at: Set(Some(row.qualified_at.unwrap_or(now))),
+        expires_at: Set(expires_at),
+        ..Default::default()
+    }
+    .update(tx)
+    .await?;
+    if let Some(at) = expires_at {
+        timer::schedule(tx, &ctx.env, EXPIRY_DUE, id, at).await?;
     }
     Ok(true)
 }

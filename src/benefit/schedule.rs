@@ -3,7 +3,7 @@
 use crate::{
     config::{Referral, TimeOfDay},
     kernel::{business_date, business_minute, day_bounds},
-    rule::SendAt,
+    rule::{Hours, SendAt},
 };
 use chrono::{DateTime, Duration, Utc};
 
@@ -40,6 +40,7 @@ fn next_at(at: DateTime<Utc>, hour: TimeOfDay) -> DateTime<Utc> {
 pub(super) fn send_at(
     not_before: DateTime<Utc>,
     send: SendAt,
+    hours: Option<Hours>,
     settings: &Referral,
 ) -> DateTime<Utc> {
     let recall = settings
@@ -51,7 +52,27 @@ pub(super) fn send_at(
         SendAt::Now => earliest,
         SendAt::BestHour => next_at(earliest, settings.best_hour),
     };
-    after_quiet(wished, settings)
+    next_allowed(wished, hours, settings)
+}
+
+/// The first moment from `at` on that lies in the rule's hours and not in the quiet ones. Hours that lie wholly in the
+/// quiet ones (the lint refuses them, REF-L31) give way.
+pub(super) fn next_allowed(
+    at: DateTime<Utc>,
+    hours: Option<Hours>,
+    settings: &Referral,
+) -> DateTime<Utc> {
+    let mut moment = after_quiet(at, settings);
+    let Some(hours) = hours else { return moment };
+    // The end of the quiet hours, the opening, and once more of each: then it has gone round.
+    for _ in 0..4 {
+        let opening = hours.opening(moment);
+        if opening == moment {
+            return moment;
+        }
+        moment = after_quiet(opening, settings);
+    }
+    moment
 }
 
 #[cfg(test)]
@@ -72,11 +93,21 @@ mod tests {
         let settings = settings();
         // 20:00 in Shanghai: 19:00 has passed.
         assert_eq!(
-            send_at(at("2026-03-01T12:00:00Z"), SendAt::BestHour, &settings),
+            send_at(
+                at("2026-03-01T12:00:00Z"),
+                SendAt::BestHour,
+                None,
+                &settings
+            ),
             at("2026-03-02T11:00:00Z")
         );
         assert_eq!(
-            send_at(at("2026-03-01T02:00:00Z"), SendAt::BestHour, &settings),
+            send_at(
+                at("2026-03-01T02:00:00Z"),
+                SendAt::BestHour,
+                None,
+                &settings
+            ),
             at("2026-03-01T11:00:00Z")
         );
     }
@@ -86,17 +117,50 @@ mod tests {
         let settings = settings();
         // 22:30 and 03:00 in Shanghai.
         assert_eq!(
-            send_at(at("2026-03-01T14:30:00Z"), SendAt::Now, &settings),
+            send_at(at("2026-03-01T14:30:00Z"), SendAt::Now, None, &settings),
             at("2026-03-02T01:00:00Z")
         );
         assert_eq!(
-            send_at(at("2026-03-01T19:00:00Z"), SendAt::Now, &settings),
+            send_at(at("2026-03-01T19:00:00Z"), SendAt::Now, None, &settings),
             at("2026-03-02T01:00:00Z")
         );
         assert_eq!(
-            send_at(at("2026-03-01T03:00:00Z"), SendAt::Now, &settings),
+            send_at(at("2026-03-01T03:00:00Z"), SendAt::Now, None, &settings),
             at("2026-03-01T03:00:00Z")
         );
+    }
+
+    #[test]
+    fn the_rules_hours_are_kept_beside_the_best_hour_and_the_quiet_ones() {
+        let settings = settings();
+        let hours = |from: u32, to: u32| {
+            Some(Hours {
+                from: from * 60,
+                to: to * 60,
+            })
+        };
+        // 10:00 in Shanghai; the best hour is 19:00, which the rule does not allow.
+        let morning = at("2026-03-01T02:00:00Z");
+        assert_eq!(
+            send_at(morning, SendAt::BestHour, hours(9, 12), &settings),
+            at("2026-03-02T01:00:00Z")
+        );
+        assert_eq!(
+            send_at(morning, SendAt::Now, hours(14, 16), &settings),
+            at("2026-03-01T06:00:00Z")
+        );
+        // Hours that begin in the night are kept from nine o'clock on.
+        assert_eq!(
+            send_at(
+                at("2026-03-01T12:30:00Z"),
+                SendAt::Now,
+                hours(6, 10),
+                &settings
+            ),
+            at("2026-03-02T01:00:00Z")
+        );
+        let night = send_at(morning, SendAt::Now, hours(22, 24), &settings);
+        assert!(!is_quiet(night, settings.quiet_from, settings.quiet_to));
     }
 
     proptest! {
@@ -105,7 +169,7 @@ mod tests {
             let settings = settings();
             let from = DateTime::from_timestamp(seconds, 0).unwrap();
             let send = if best { SendAt::BestHour } else { SendAt::Now };
-            let out = send_at(from, send, &settings);
+            let out = send_at(from, send, None, &settings);
             prop_assert!(out >= from);
             prop_assert!(out - from <= Duration::hours(36));
             prop_assert!(!is_quiet(out, settings.quiet_from, settings.quiet_to));

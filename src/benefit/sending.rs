@@ -3,9 +3,9 @@
 use super::{
     apply::missing,
     events::InvitationSent,
-    invite::SEND_DUE,
+    invite::{self, SEND_DUE},
     schedule,
-    suppression::{close, open_suppression},
+    suppression::{close, open_complaint, open_suppression},
     words,
 };
 use crate::{
@@ -34,10 +34,14 @@ pub(super) async fn due(ctx: &Ctx, tx: &DatabaseTransaction, id: InvitationId) -
         return Ok(());
     };
     let now = ctx.env.now();
-    if refused || open_suppression(tx, row.customer_id, now).await? {
+    // REF-09, REF-45: an unresolved complaint blocks marketing, whatever was decided before it came.
+    if refused
+        || open_suppression(tx, row.customer_id, now).await?
+        || open_complaint(tx, row.customer_id).await?
+    {
         return close(ctx, tx, id, InvitationStatus::Suppressed).await;
     }
-    let earliest = schedule::after_quiet(now, &ctx.config.referral);
+    let earliest = schedule::next_allowed(now, invite::hours(&row), &ctx.config.referral);
     if earliest > now {
         invitation::ActiveModel {
             id: Set(id),

@@ -2,19 +2,20 @@
 
 use super::apply::{Applied, Cause};
 use crate::{
-    kernel::{Result, Span},
+    kernel::{AppError, Cursor, Result, Span},
     outbox::timer,
-    platform::Ctx,
+    platform::{Ctx, OneByKey},
 };
 use chrono::{DateTime, Utc};
 use entity::{
+    complaint,
     ids::{AccountId, SuppressionId},
     invitation, suppression,
-    values::InvitationStatus,
+    values::{ComplaintStatus, InvitationStatus},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
+    EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::OnConflict,
 };
 
 /// Whether asking this person is suppressed at `now`.
@@ -33,6 +34,60 @@ pub async fn open_suppression(
         .count(db)
         .await?;
     Ok(open > 0)
+}
+
+/// Whether a complaint of this person is not settled yet.
+pub(super) async fn open_complaint(db: &impl ConnectionTrait, customer: AccountId) -> Result<bool> {
+    let open = complaint::Entity::find()
+        .filter(complaint::Column::CustomerId.eq(customer))
+        .filter(complaint::Column::Status.ne(ComplaintStatus::Resolved))
+        .count(db)
+        .await?;
+    Ok(open > 0)
+}
+
+/// Suppressions, newest first; of one person or of all.
+pub(super) async fn page_unscoped(
+    db: &impl ConnectionTrait,
+    cursor: Cursor,
+    customer: Option<AccountId>,
+) -> Result<Vec<suppression::Model>> {
+    let mut query = suppression::Entity::find()
+        .order_by_desc(suppression::Column::Id)
+        .limit(cursor.fetch());
+    if let Some(customer) = customer {
+        query = query.filter(suppression::Column::CustomerId.eq(customer));
+    }
+    if let Some(before) = cursor.before {
+        query = query.filter(suppression::Column::Id.lt(SuppressionId(before)));
+    }
+    Ok(query.all(db).await?)
+}
+
+/// Ends a suppression early, on appeal (PIPL-16).
+///
+/// # Errors
+/// `not_found`, or `invalid_state` when it is over.
+pub(super) async fn lift(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    id: SuppressionId,
+) -> Result<suppression::Model> {
+    let row = suppression::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one_by_key(tx)
+        .await?
+        .ok_or_else(AppError::not_found)?;
+    let now = ctx.env.now();
+    if row.lifted_at.is_some() || row.until <= now {
+        return Err(AppError::invalid_state("这次暂停已经结束"));
+    }
+    let change = suppression::ActiveModel {
+        id: Set(id),
+        lifted_at: Set(Some(now)),
+        ..Default::default()
+    };
+    Ok(change.update(tx).await?)
 }
 
 pub(super) async fn apply(
@@ -80,6 +135,7 @@ pub(super) async fn stop_scheduled(
     let waiting = invitation::Entity::find()
         .filter(invitation::Column::CustomerId.eq(customer))
         .filter(invitation::Column::Status.eq(InvitationStatus::Scheduled))
+        .order_by_asc(invitation::Column::Id)
         .lock_exclusive()
         .all(tx)
         .await?;

@@ -8,8 +8,8 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use entity::{
-    ids::{AccountId, InvitationId, ReferralId, RewardId},
-    invitation, reward,
+    ids::{AccountId, InvitationId, ReferralId, RewardId, StaffTaskId, SuppressionId},
+    invitation, reward, staff_task, suppression,
     values::{InvitationSource, InvitationStatus, ReferralStatus, RewardCause, RewardStatus},
 };
 use serde::Serialize;
@@ -140,6 +140,60 @@ pub(super) fn reward(row: reward::Model) -> RewardOut {
     }
 }
 
+/// Something for staff to do.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct TaskOut {
+    id: StaffTaskId,
+    /// `rule`, `unlock`, `held_reward` or `undo`.
+    kind: String,
+    text: String,
+    /// Whose it is; everybody's when null.
+    role: Option<String>,
+    /// The customer it is about; for `held_reward` the reward.
+    subject_id: Option<uuid::Uuid>,
+    done_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+pub(super) fn task(row: staff_task::Model) -> TaskOut {
+    TaskOut {
+        id: row.id,
+        kind: row.kind,
+        text: row.text,
+        role: row.role,
+        subject_id: row.subject_id,
+        done_at: row.done_at,
+        created_at: row.created_at,
+    }
+}
+
+/// A time during which a customer is not asked.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct SuppressionOut {
+    id: SuppressionId,
+    customer_id: AccountId,
+    reason: String,
+    rule_id: Option<String>,
+    /// Whether the customer may ask for a review.
+    appeal: bool,
+    until: DateTime<Utc>,
+    lifted_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+pub(super) fn suppression(row: suppression::Model) -> SuppressionOut {
+    SuppressionOut {
+        id: row.id,
+        customer_id: row.customer_id,
+        reason: row.reason,
+        rule_id: row.rule_id,
+        appeal: row.appeal,
+        until: row.until,
+        lifted_at: row.lifted_at,
+        created_at: row.created_at,
+    }
+}
+
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct LinkOut {
     pub(super) id: ReferralId,
@@ -174,7 +228,7 @@ pub(super) struct CodeOut {
 /// A person's name with all but its first character hidden.
 pub(super) async fn masked(
     ctx: &Ctx,
-    db: &(impl sea_orm::ConnectionTrait + Sync),
+    db: &impl sea_orm::ConnectionTrait,
     account: AccountId,
 ) -> Result<String> {
     let person = crate::identity::person(ctx, db, account).await?;

@@ -9,17 +9,21 @@ use crate::{
     platform::Ctx,
     rule::{self, Action, CompiledRuleSet, Event, EventKind, Facts, Outcome},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use entity::{
     decision,
     ids::{AccountId, DecisionId, EventId, RulesetId},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// Recorded events read at once.
+/// Decisions read at once.
 const BATCH: u64 = 1000;
+/// Most decisions replayed.
+const MOST: usize = 100_000;
+/// Longest span replayed.
+const LONGEST: Duration = Duration::days(366);
 /// Cases shown.
 const SAMPLE: usize = 20;
 
@@ -42,6 +46,8 @@ pub(super) struct BacktestOut {
     blocked_by_caps: u64,
     /// Most the draft's grants would have cost, fen.
     cost_fen: i64,
+    /// Whether there were more decisions than are replayed at once.
+    truncated: bool,
     /// Some of the differences.
     sample: Vec<SampleOut>,
 }
@@ -59,13 +65,21 @@ struct SampleOut {
 /// Replays `[from, to)` through the draft and through the live set (or another).
 ///
 /// # Errors
-/// `not_found` for an unknown set; `rule_rejected`-worthy drafts that do not compile are `invalid_state`.
+/// `not_found` for an unknown set; `validation` for a span out of bounds; drafts that do not compile are
+/// `invalid_state`.
 pub(super) async fn run(
     ctx: &Ctx,
     id: RulesetId,
     span: (DateTime<Utc>, DateTime<Utc>),
     against: Option<RulesetId>,
 ) -> Result<BacktestOut> {
+    if span.1 <= span.0 || span.1 - span.0 > LONGEST {
+        return Err(AppError::field(
+            "/to",
+            "range",
+            "区间须在 366 天以内,结束晚于开始",
+        ));
+    }
     let db = ctx.db.read();
     let draft = by_id(db, id).await?;
     let draft = compile(&draft.document)
@@ -74,7 +88,15 @@ pub(super) async fn run(
         Some(other) => compile(&by_id(db, other).await?.document)?,
         None => live(ctx, db).await?.rules.clone(),
     };
-    let mut out = BacktestOut::default();
+    let (mut replay, mut rows_seen) = (
+        Replay {
+            draft,
+            base,
+            seen: BTreeSet::new(),
+            out: BacktestOut::default(),
+        },
+        0_usize,
+    );
     let mut after = DecisionId(uuid::Uuid::nil());
     loop {
         let rows = decision::Entity::find()
@@ -86,63 +108,79 @@ pub(super) async fn run(
             .all(db)
             .await?;
         let Some(last) = rows.last() else {
-            return Ok(out);
+            return Ok(replay.out);
         };
+        if rows_seen >= MOST {
+            replay.out.truncated = true;
+            return Ok(replay.out);
+        }
         after = last.id;
-        replay(&mut out, rows, &draft, &base);
+        rows_seen = rows_seen.saturating_add(rows.len());
+        // Thousands of rules over a thousand events are seconds of work: not on a thread that serves others.
+        replay = tokio::task::spawn_blocking(move || {
+            replay.batch(rows);
+            replay
+        })
+        .await
+        .map_err(AppError::internal)?;
     }
 }
 
-/// One batch: the recorded facts of each event and person, judged by both sets.
-fn replay(
-    out: &mut BacktestOut,
-    rows: Vec<decision::Model>,
-    draft: &CompiledRuleSet,
-    base: &CompiledRuleSet,
-) {
-    let mut cases: BTreeMap<(EventId, AccountId), decision::Model> = BTreeMap::new();
-    for row in rows {
-        match row.blocked_by.as_deref() {
-            Some("consent") => out.blocked_by_consent += 1,
-            Some("cap" | "fatigue") => out.blocked_by_caps += 1,
-            _ => {}
-        }
-        // Where consent was missing no facts were read, so there is nothing to judge by.
-        if row.blocked_by.as_deref() != Some("consent") {
-            cases.entry((row.event_id, row.customer_id)).or_insert(row);
+/// Two sets and what they made of the past so far.
+struct Replay {
+    draft: CompiledRuleSet,
+    base: CompiledRuleSet,
+    /// Cases judged: an event has a row per rule, and its rows may lie in two batches.
+    seen: BTreeSet<(EventId, AccountId)>,
+    out: BacktestOut,
+}
+
+impl Replay {
+    /// One batch: the recorded facts of each event and person, judged by both sets.
+    fn batch(&mut self, rows: Vec<decision::Model>) {
+        for row in rows {
+            match row.blocked_by.as_deref() {
+                Some("consent") => self.out.blocked_by_consent += 1,
+                Some("cap" | "fatigue") => self.out.blocked_by_caps += 1,
+                _ => {}
+            }
+            // Where consent was missing no facts were read, so there is nothing to judge by.
+            if row.blocked_by.as_deref() != Some("consent")
+                && self.seen.insert((row.event_id, row.customer_id))
+            {
+                self.case(row);
+            }
         }
     }
-    for ((event_id, customer_id), row) in cases {
+
+    fn case(&mut self, row: decision::Model) {
         let Some(kind) = EventKind::parse(&row.event_kind) else {
-            continue;
+            return;
         };
         let facts: Facts = serde_json::from_value(row.facts).unwrap_or_default();
         let event = Event {
-            id: event_id.0,
+            id: row.event_id.0,
             kind,
-            customer_id: customer_id.0,
+            customer_id: row.customer_id.0,
         };
-        out.events += 1;
-        let (mine, theirs) = (
-            firing(out, draft, &event, &facts, row.created_at),
-            fired(base, &event, &facts, row.created_at),
-        );
-        out.gained += count(mine.difference(&theirs));
-        out.lost += count(theirs.difference(&mine));
+        self.out.events += 1;
+        let mine = firing(&mut self.out, &self.draft, &event, &facts, row.created_at);
+        let theirs = fired(&self.base, &event, &facts, row.created_at);
+        self.out.gained += count(mine.difference(&theirs));
+        self.out.lost += count(theirs.difference(&mine));
         let changes = mine
             .difference(&theirs)
             .map(|rule| (rule, "gained"))
             .chain(theirs.difference(&mine).map(|rule| (rule, "lost")));
         for (rule, change) in changes {
-            if out.sample.len() < SAMPLE {
-                let sample = SampleOut {
-                    event_id,
-                    customer_id,
+            if self.out.sample.len() < SAMPLE {
+                self.out.sample.push(SampleOut {
+                    event_id: row.event_id,
+                    customer_id: row.customer_id,
                     rule_id: rule.clone(),
                     change,
                     at: row.created_at,
-                };
-                out.sample.push(sample);
+                });
             }
         }
     }

@@ -63,12 +63,15 @@ pub(super) async fn record(ctx: &Ctx, tx: &DatabaseTransaction, new: New<'_>) ->
         facts: Set(serde_json::to_value(new.facts)?),
         created_at: Set(ctx.env.now()),
     };
-    use decision::Column::{CustomerId, EventId as Event, RuleId};
     decision::Entity::insert(row)
         .on_conflict(
-            OnConflict::columns([Event, CustomerId, RuleId])
-                .do_nothing()
-                .to_owned(),
+            OnConflict::columns([
+                decision::Column::EventId,
+                decision::Column::CustomerId,
+                decision::Column::RuleId,
+            ])
+            .do_nothing()
+            .to_owned(),
         )
         .exec_without_returning(tx)
         .await?;

@@ -9,8 +9,8 @@ use crate::{
     benefit::{self, Applied, Cause, Qualified, Redeemed, Reversed},
     booking::BookingCompleted,
     complaint::{ComplaintOpened, ComplaintResolved, ComplaintSlaBreached},
-    consent::{self, ConsentWithdrawn},
-    kernel::Result,
+    consent::{self, ConsentGranted, ConsentWithdrawn, ReferralLink, ReferralProfiling},
+    kernel::{AppError, Code, Result},
     outbox::{Consumer, Delivered, Event as OutboxEvent, Registry},
     payment::PaymentSucceeded,
     platform::Ctx,
@@ -19,7 +19,7 @@ use crate::{
         self, BlockedBy, ConsentNeed, Decision, Event, EventKind, FactRef, Facts, Outcome, Whose,
     },
 };
-use entity::ids::{AccountId, BookingId, ReferralId};
+use entity::ids::{AccountId, BookingId, ComplaintId, ReferralId};
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -35,10 +35,23 @@ struct Engine;
 #[derive(serde::Deserialize)]
 struct Told {
     customer_id: Option<AccountId>,
+    account_id: Option<AccountId>,
+    purpose: Option<String>,
+    complaint_id: Option<ComplaintId>,
     inviter_id: Option<AccountId>,
     invitee_id: Option<AccountId>,
     booking_id: Option<BookingId>,
     referral_id: Option<ReferralId>,
+}
+
+impl Told {
+    /// Whom the decision is about. A yes counts only when it is to being asked: others have nothing to do with referrals.
+    fn about(&self) -> Option<AccountId> {
+        let consenting = self
+            .account_id
+            .filter(|_| self.purpose.as_deref() == Some("referral_profiling"));
+        self.customer_id.or(self.inviter_id).or(consenting)
+    }
 }
 
 #[async_trait::async_trait]
@@ -58,6 +71,7 @@ impl Consumer for Engine {
             Redeemed::KIND,
             Qualified::KIND,
             Reversed::KIND,
+            ConsentGranted::KIND,
         ]
     }
 
@@ -70,9 +84,7 @@ impl Consumer for Engine {
     ) -> Result<()> {
         let name = event.kind.strip_suffix(".v1").unwrap_or(&event.kind);
         let told: Told = event.read()?;
-        let (Some(kind), Some(customer)) =
-            (EventKind::parse(name), told.customer_id.or(told.inviter_id))
-        else {
+        let (Some(kind), Some(customer)) = (EventKind::parse(name), told.about()) else {
             return Ok(());
         };
         let live = live(ctx, tx).await?;
@@ -99,20 +111,41 @@ struct Case {
     told: Told,
 }
 
-/// Purposes the people of a case have granted.
+impl Case {
+    /// The visit, when it is the customer's own: on `referral.*` it is his friend's and stays out of what is kept about
+    /// him.
+    fn own_booking(&self) -> Option<BookingId> {
+        self.told
+            .booking_id
+            .filter(|_| self.told.referral_id.is_none())
+    }
+}
+
+/// Purposes the people of a case have granted, under locks that last as long as the transaction (CR-36): a withdrawal
+/// that comes now waits until everything that rests on the consent is done.
 struct Consents {
     customer: bool,
     invitee: bool,
 }
 
 impl Consents {
-    async fn read(ctx: &Ctx, tx: &DatabaseTransaction, case: &Case) -> Result<Self> {
-        let customer = consent::holds(ctx, tx, case.customer, "referral_profiling", None).await?;
-        let invitee = match case.told.invitee_id {
-            Some(id) => consent::holds(ctx, tx, id, "referral_link", None).await?,
-            None => false,
+    /// The rows are locked in the order of the people's ids, so that two cases about the same two people never wait for
+    /// each other.
+    async fn lock(ctx: &Ctx, tx: &DatabaseTransaction, case: &Case) -> Result<Self> {
+        let mut found = Self {
+            customer: false,
+            invitee: false,
         };
-        Ok(Self { customer, invitee })
+        let invitee = case.told.invitee_id;
+        if let Some(friend) = invitee.filter(|friend| *friend < case.customer) {
+            found.invitee = stands(consent::require::<ReferralLink>(ctx, tx, friend, None).await)?;
+        }
+        let own = consent::require::<ReferralProfiling>(ctx, tx, case.customer, None).await;
+        found.customer = stands(own)?;
+        if let Some(friend) = invitee.filter(|friend| *friend >= case.customer) {
+            found.invitee = stands(consent::require::<ReferralLink>(ctx, tx, friend, None).await)?;
+        }
+        Ok(found)
     }
 
     fn holds(&self, need: ConsentNeed) -> bool {
@@ -134,8 +167,21 @@ impl Consents {
     }
 }
 
+fn stands<T>(proof: Result<T>) -> Result<bool> {
+    match proof {
+        Ok(_) => Ok(true),
+        Err(AppError {
+            code: Code::ConsentRequired,
+            ..
+        }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Consents first, then every counter the fired effects need, then the effects: one order for all, so that two events
+/// never wait for each other.
 async fn decide(ctx: &Ctx, tx: &DatabaseTransaction, live: &LiveSet, case: &Case) -> Result<()> {
-    let consents = Consents::read(ctx, tx, case).await?;
+    let consents = Consents::lock(ctx, tx, case).await?;
     let wanted: BTreeSet<FactRef> = live
         .rules
         .facts_for(case.event.kind)
@@ -146,39 +192,72 @@ async fn decide(ctx: &Ctx, tx: &DatabaseTransaction, live: &LiveSet, case: &Case
         customer: case.customer,
         booking: case.told.booking_id,
         referral: case.told.referral_id,
+        complaint: case.told.complaint_id,
     };
     let facts = facts::read(ctx, tx, about, &wanted).await?;
-    let decisions = rule::evaluate(&live.rules, &case.event, &facts, ctx.env.now());
+    let granted = |need: ConsentNeed| consents.holds(need);
+    let now = ctx.env.now();
+    let decisions = rule::evaluate_with(&live.rules, &case.event, &facts, now, &granted);
+    let keys = decisions.iter().flat_map(|one| {
+        let why = cause(live, case, one);
+        let effects = one.effects.iter();
+        effects
+            .flat_map(|effect| benefit::counters(&why, effect))
+            .collect::<Vec<_>>()
+    });
+    benefit::hold_counters(tx, &ctx.env, keys.collect()).await?;
     let nothing = Facts::new();
     for mut one in decisions {
-        let missing = one.purposes.iter().any(|need| !consents.holds(*need));
-        if missing {
-            // Nothing was evaluated from this person's profile; that is all there is to say.
-            one.outcome = Outcome::Held;
-            one.blocked_by = Some(BlockedBy::Consent);
-            one.conditions.clear();
-            one.effects.clear();
-            one.reason = Some("没有所需的单独同意".into());
-        }
         let effects = if one.outcome == Outcome::Fired {
             act(ctx, tx, live, case, &mut one).await?
         } else {
             Vec::new()
         };
-        let seen = if missing { &nothing } else { &facts };
+        // Where a consent is missing nothing of this person was looked at, and that is all there is to say.
+        let missing = one.blocked_by == Some(BlockedBy::Consent);
+        if missing {
+            one.conditions.clear();
+            one.reason = Some(without(&one, &consents).into());
+        }
         let new = New {
             decision: &one,
-            booking: case.told.booking_id,
+            booking: case.own_booking(),
             version: live.version,
             effects,
-            facts: seen,
+            facts: if missing { &nothing } else { &facts },
         };
         decision::record(ctx, tx, new).await?;
     }
     Ok(())
 }
 
-/// Carries out the effects of a fired rule. If something stands in the way of all of them, the decision is held.
+/// Which consent is missing, to be read by the person the decision is about. Of his friend it says no more than the law
+/// makes of every friend.
+fn without(one: &Decision, consents: &Consents) -> &'static str {
+    let own = one.purposes.iter().any(|need| need.of == Whose::Customer);
+    if own && !consents.customer {
+        "您没有同意“转介绍邀约的个性化判断”,所以我们没有读取您的资料,也没有作出判断。"
+    } else {
+        "这项权益要以好友自己的单独同意为前提,现在没有这个前提,所以没有作出判断。"
+    }
+}
+
+fn cause(live: &LiveSet, case: &Case, one: &Decision) -> Cause {
+    Cause {
+        event_id: entity::ids::EventId(case.event.id),
+        event: case.event.kind,
+        customer_id: case.customer,
+        invitee_id: case.told.invitee_id,
+        referral_id: case.told.referral_id,
+        booking_id: case.own_booking(),
+        rule_id: one.rule_id.clone(),
+        ruleset_version: live.version,
+        caps: one.caps.clone(),
+    }
+}
+
+/// Carries out the effects of a fired rule. If something stands in the way of all of them, the decision is held; if their
+/// cause is gone, nothing follows.
 async fn act(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
@@ -186,25 +265,23 @@ async fn act(
     case: &Case,
     one: &mut Decision,
 ) -> Result<Vec<String>> {
-    let cause = Cause {
-        event_id: entity::ids::EventId(case.event.id),
-        customer_id: case.customer,
-        invitee_id: case.told.invitee_id,
-        referral_id: case.told.referral_id,
-        booking_id: case.told.booking_id,
-        rule_id: one.rule_id.clone(),
-        ruleset_version: live.version,
-        caps: one.caps.clone(),
-    };
-    let (mut done, mut blocked) = (Vec::new(), None);
+    let why = cause(live, case, one);
+    let (mut done, mut blocked, mut undone) = (Vec::new(), None, false);
     for effect in &one.effects {
-        match benefit::apply(ctx, tx, &cause, effect).await? {
+        match benefit::apply(ctx, tx, &why, effect).await? {
             Applied::Done(id) => done.push(id),
             Applied::Already => {}
             Applied::Blocked(by) => blocked = blocked.or(Some(by)),
+            Applied::Undone => undone = true,
         }
     }
-    if done.is_empty() && blocked.is_some() {
+    if !done.is_empty() {
+        return Ok(done);
+    }
+    if undone {
+        one.outcome = Outcome::Not;
+        one.reason = Some("好友的订单已全额退款,不再发放".into());
+    } else if blocked.is_some() {
         one.outcome = Outcome::Held;
         one.blocked_by = blocked;
     }

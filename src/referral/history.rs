@@ -66,10 +66,10 @@ fn source(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
         "rating.communication" => rating("communication * 100"),
         "rating.value" => rating("value * 100"),
         "booking.total_fen" => booking("total_fen"),
-        "booking.prepaid_fen" => booking("prepaid_fen"),
-        "booking.prepaid_ratio" => {
-            booking("CASE WHEN total_fen > 0 THEN prepaid_fen * 10000 / total_fen END")
-        }
+        "booking.prepaid_fen" => booking("prepaid_fen - refunded_fen"),
+        "booking.prepaid_ratio" => booking(
+            "CASE WHEN total_fen > 0 THEN (prepaid_fen - refunded_fen) * 10000 / total_fen END",
+        ),
         "booking.is_rework" => booking("CASE WHEN rework_of IS NULL THEN 0 ELSE 1 END"),
         "booking.late_minutes" => {
             booking("(SELECT w.late_minutes FROM work_order w WHERE w.booking_id = booking.id)")

@@ -9,6 +9,7 @@ use crate::{
     identity::{Actor, Customer, Role, Staff},
     kernel::{AppError, Code, Cursor, Page, Result},
     platform::Ctx,
+    rule::EventKind,
 };
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, Utc};
@@ -119,6 +120,12 @@ async fn decisions(
         cursor,
     } = query.0;
     let cursor = Cursor::parse(limit, cursor.as_deref())?;
+    if event
+        .as_deref()
+        .is_some_and(|name| EventKind::parse(name).is_none())
+    {
+        return Err(AppError::field("/query/event", "unknown", "没有这种事件"));
+    }
     let filter = Filter {
         customer: customer_id,
         booking: booking_id,

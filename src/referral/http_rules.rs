@@ -2,7 +2,8 @@
 
 use super::{
     backtest::{self, BacktestOut},
-    publish, ruleset,
+    publish,
+    ruleset::{self, Brief},
 };
 use crate::{
     http::{Idem, Paging, Problem, Valid, ValidQuery, paging},
@@ -72,6 +73,8 @@ struct RulesetOut {
     name: String,
     status: RulesetStatus,
     created_by: Option<AccountId>,
+    /// Who wrote the document last; he cannot approve it either.
+    updated_by: Option<AccountId>,
     approved_by: Option<AccountId>,
     published_at: Option<DateTime<Utc>>,
     retired_at: Option<DateTime<Utc>>,
@@ -82,13 +85,15 @@ struct RulesetOut {
     document: Option<Value>,
 }
 
-fn brief(row: table::Model) -> RulesetOut {
+fn brief(row: impl Into<Brief>) -> RulesetOut {
+    let row = row.into();
     RulesetOut {
         id: row.id,
         version: row.version,
         name: row.name,
         status: row.status,
         created_by: row.created_by,
+        updated_by: row.updated_by,
         approved_by: row.approved_by,
         published_at: row.published_at,
         retired_at: row.retired_at,
@@ -156,12 +161,13 @@ async fn one(
 #[put("/rulesets/{id}")]
 async fn rewrite(
     ctx: web::Data<Ctx>,
-    _: Actor<Marketing>,
+    actor: Actor<Marketing>,
     id: web::Path<RulesetId>,
     body: Valid<RulesetIn, BODY_LIMIT>,
 ) -> Result<HttpResponse> {
+    let draft = (body.value.name, body.value.document);
     let tx = ctx.db.begin_write().await?;
-    let row = ruleset::rewrite(&ctx, &tx, *id, (body.value.name, body.value.document)).await?;
+    let row = ruleset::rewrite(&ctx, &tx, (*id, actor.id), draft).await?;
     ctx.commit(tx).await?;
     Ok(HttpResponse::Ok().json(whole(row)))
 }
@@ -221,7 +227,9 @@ struct BacktestIn {
     against: String,
 }
 
-/// Replay recorded decisions through this set and another.
+/// Replay recorded decisions through this set and another; at most 366 days and 100,000 decisions (`truncated` says when
+/// there were more). The facts are those recorded then: a fact the rules of that time did not read, an event they did not
+/// listen to, and whoever had not consented are not in it, so a draft that looks at new facts fires less here than it will.
 #[utoipa::path(tag = "staff", request_body = BacktestIn, security(("bearer" = [])),
     responses((status = 200, body = BacktestOut), (status = 404, body = Problem), (status = 422, body = Problem)))]
 #[post("/rulesets/{id}/backtest")]
@@ -281,7 +289,7 @@ async fn publish_one(
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RollbackIn {
-    /// The version before the live one, when unsaid.
+    /// The highest version below the live one, when unsaid.
     version: Option<i32>,
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     kernel::{AppError, Code, Result},
     platform::Ctx,
-    rule::{CompiledRuleSet, DEFAULT_RULESET, PolicyPack, check},
+    rule::{self, CompiledRuleSet, DEFAULT_RULESET, RuleSet},
 };
 use entity::{ids::RulesetId, ruleset, values::RulesetStatus};
 use sea_orm::{
@@ -36,7 +36,7 @@ const KEPT: usize = 8;
 ///
 /// # Errors
 /// `unavailable` before the first start has installed one; a database fault.
-pub async fn live(_: &Ctx, db: &(impl ConnectionTrait + Sync)) -> Result<Arc<LiveSet>> {
+pub async fn live(_: &Ctx, db: &impl ConnectionTrait) -> Result<Arc<LiveSet>> {
     let id: Option<RulesetId> = ruleset::Entity::find()
         .select_only()
         .column(ruleset::Column::Id)
@@ -71,12 +71,11 @@ fn lookup(id: RulesetId) -> Option<Arc<LiveSet>> {
     sets.iter().find(|known| known.id == id).map(Arc::clone)
 }
 
-/// Compiles a stored document.
+/// Compiles a stored document, and no more: it was linted and analysed before it was published.
 pub(super) fn compile(document: &Value) -> Result<CompiledRuleSet> {
-    let checked = check(document, PolicyPack::shipped());
-    checked
-        .compiled
-        .ok_or_else(|| AppError::internal("a stored rule set does not compile"))
+    RuleSet::from_json(document)
+        .and_then(|set| rule::compile(&set))
+        .map_err(|_| AppError::internal("a stored rule set does not compile"))
 }
 
 /// Puts the shipped rule set in force when there is none.
@@ -85,6 +84,7 @@ pub(super) fn compile(document: &Value) -> Result<CompiledRuleSet> {
 /// A database fault.
 pub async fn install_default(ctx: &Ctx) -> Result<()> {
     let tx = ctx.db.begin_write().await?;
+    super::ruleset::in_order(ctx, &tx).await?;
     if ruleset::Entity::find().count(&tx).await? > 0 {
         return Ok(());
     }
@@ -93,10 +93,15 @@ pub async fn install_default(ctx: &Ctx) -> Result<()> {
     ruleset::ActiveModel {
         id: Set(ctx.env.id()),
         version: Set(1),
-        name: Set(document["name"].as_str().unwrap_or("默认规则集").to_owned()),
+        name: Set(document
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or("默认规则集")
+            .to_owned()),
         document: Set(document),
         status: Set(RulesetStatus::Live),
         created_by: Set(None),
+        updated_by: Set(None),
         approved_by: Set(None),
         published_at: Set(Some(now)),
         retired_at: Set(None),

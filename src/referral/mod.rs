@@ -4,7 +4,7 @@
 //! without `referral_profiling` no fact of a person that needs it is read and nothing is evaluated from it; every
 //! decision is stored with the facts it saw; one decision per event, customer and rule. Emits nothing of its own
 //! (effects are benefit's). Listens to `rating.submitted`, `payment.succeeded`, `booking.completed`, `complaint.*`,
-//! `referral.*`, and `consent.withdrawn` (fact snapshots are emptied). Consents: those the rules' facts and effects
+//! `referral.*`, `consent.granted` and `consent.withdrawn` (fact snapshots are emptied). Consents: those the rules' facts and effects
 //! need, asked under lock by the effects.
 
 mod backtest;

@@ -1,6 +1,6 @@
 //! Approving, publishing, rolling back.
 
-use super::ruleset::{by_id, lock};
+use super::ruleset::{by_id, in_order, lock};
 use crate::{
     kernel::{AppError, Code, Result},
     platform::{Ctx, OneByKey},
@@ -24,7 +24,7 @@ pub(super) fn findings(row: &ruleset::Model) -> Vec<Finding> {
 /// A second person says yes to a draft.
 ///
 /// # Errors
-/// `forbidden` for its author; `invalid_state` unless it is a draft.
+/// `forbidden` for its author and for whoever wrote it last; `invalid_state` unless it is a draft.
 pub(super) async fn approve(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
@@ -35,8 +35,12 @@ pub(super) async fn approve(
     if row.status != RulesetStatus::Draft {
         return Err(AppError::invalid_state("只有草稿可以审批"));
     }
-    if row.created_by == Some(by) {
-        return Err(AppError::new(Code::Forbidden, "起草人不能审批自己的草稿"));
+    // Who rewrites somebody else's draft has written it: a second person must say yes to what is in it now.
+    if row.created_by == Some(by) || row.updated_by == Some(by) {
+        return Err(AppError::new(
+            Code::Forbidden,
+            "起草人和最后修改的人不能审批这份草稿",
+        ));
     }
     let change = ruleset::ActiveModel {
         id: Set(id),
@@ -57,6 +61,7 @@ pub(super) async fn publish(
     tx: &DatabaseTransaction,
     id: RulesetId,
 ) -> Result<ruleset::Model> {
+    in_order(ctx, tx).await?;
     let live = live_for_update(tx).await?;
     let row = lock(tx, id).await?;
     if matches!(row.status, RulesetStatus::Live | RulesetStatus::Retired) {
@@ -64,52 +69,57 @@ pub(super) async fn publish(
             "这个版本已经发布过;要恢复它请用回滚",
         ));
     }
-    let found = findings(&row);
+    lawful(&row)?;
+    switch(ctx, tx, live, row).await
+}
+
+/// Refuses what blocks, and what needs a second person's yes and has none.
+fn lawful(row: &ruleset::Model) -> Result<()> {
+    let found = findings(row);
     let blocking = found.iter().any(Finding::blocks);
     let unapproved = row.approved_by.is_none()
         && found
             .iter()
             .any(|finding| finding.severity == Severity::Approve);
-    if blocking || unapproved {
-        let what = if blocking {
-            "规则集有必须修改的问题"
-        } else {
-            "这些问题需要第二个人审批后才能发布"
-        };
-        return Err(
-            AppError::new(Code::RuleRejected, what).with("findings", serde_json::to_value(&found)?)
-        );
-    }
-    switch(ctx, tx, live, row).await
+    let what = match (blocking, unapproved) {
+        (true, _) => "规则集有必须修改的问题",
+        (false, true) => "这些问题需要第二个人审批后才能发布",
+        (false, false) => return Ok(()),
+    };
+    Err(AppError::new(Code::RuleRejected, what).with("findings", serde_json::to_value(&found)?))
 }
 
-/// Puts an earlier version back in force: the one before the live one, or a named one.
+/// Puts an earlier version back in force: the highest one below the live one, so that twice in a row goes further back;
+/// or a named one.
 ///
 /// # Errors
-/// `not_found` when there is none; `rule_rejected` when the law pack has come to block it since.
+/// `not_found` when there is none; `rule_rejected` when the law pack has come to block it since, or to want an approval
+/// it never had.
 pub(super) async fn rollback(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     version: Option<i32>,
 ) -> Result<ruleset::Model> {
+    in_order(ctx, tx).await?;
     let live = live_for_update(tx).await?;
-    let mut query =
-        ruleset::Entity::find().filter(ruleset::Column::Status.eq(RulesetStatus::Retired));
-    query = match version {
-        Some(version) => query.filter(ruleset::Column::Version.eq(version)),
-        None => query.order_by_desc(ruleset::Column::RetiredAt).limit(1),
-    };
-    let row = query
+    let mut query = ruleset::Entity::find()
+        .select_only()
+        .column(ruleset::Column::Id)
+        .filter(ruleset::Column::Status.eq(RulesetStatus::Retired));
+    if let Some(version) = version {
+        query = query.filter(ruleset::Column::Version.eq(version));
+    } else if let Some(live) = &live {
+        query = query.filter(ruleset::Column::Version.lt(live.version));
+    }
+    let target: Option<RulesetId> = query
+        .order_by_desc(ruleset::Column::Version)
+        .limit(1)
+        .into_tuple()
         .all(tx)
         .await?
-        .into_iter()
-        .next()
-        .ok_or_else(AppError::not_found)?;
-    let found = findings(&row);
-    if found.iter().any(Finding::blocks) {
-        let error = AppError::new(Code::RuleRejected, "这个旧版本按现行规定不能再发布");
-        return Err(error.with("findings", serde_json::to_value(&found)?));
-    }
+        .pop();
+    let row = lock(tx, target.ok_or_else(AppError::not_found)?).await?;
+    lawful(&row)?;
     switch(ctx, tx, live, row).await
 }
 

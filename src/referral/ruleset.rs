@@ -1,25 +1,24 @@
 //! The `ruleset` table: drafts and versions.
 
 use crate::{
+    benefit,
     kernel::{AppError, Cursor, FieldError, Result},
     platform::{Ctx, OneByKey},
     rule::{Finding, RuleSet, Severity},
 };
+use chrono::{DateTime, Utc};
 use entity::{
     ids::{AccountId, RulesetId},
     ruleset,
     values::RulesetStatus,
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
+    EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::Value;
 
-pub(super) async fn by_id(
-    db: &(impl ConnectionTrait + Sync),
-    id: RulesetId,
-) -> Result<ruleset::Model> {
+pub(super) async fn by_id(db: &impl ConnectionTrait, id: RulesetId) -> Result<ruleset::Model> {
     ruleset::Entity::find_by_id(id)
         .one_by_key(db)
         .await?
@@ -34,26 +33,80 @@ pub(super) async fn lock(tx: &DatabaseTransaction, id: RulesetId) -> Result<rule
         .ok_or_else(AppError::not_found)
 }
 
+/// Whoever changes which sets there are, or which is live, waits here for his turn: on PostgreSQL two publishes would
+/// otherwise each retire the set they saw.
+pub(super) async fn in_order(ctx: &Ctx, tx: &DatabaseTransaction) -> Result<()> {
+    benefit::hold_counters(tx, &ctx.env, vec!["ruleset".to_owned()]).await
+}
+
+/// A set without its document, which may be megabytes.
+#[derive(Debug, FromQueryResult)]
+pub(super) struct Brief {
+    pub(super) id: RulesetId,
+    pub(super) version: i32,
+    pub(super) name: String,
+    pub(super) status: RulesetStatus,
+    pub(super) created_by: Option<AccountId>,
+    pub(super) updated_by: Option<AccountId>,
+    pub(super) approved_by: Option<AccountId>,
+    pub(super) published_at: Option<DateTime<Utc>>,
+    pub(super) retired_at: Option<DateTime<Utc>>,
+    pub(super) created_at: DateTime<Utc>,
+}
+
+impl From<ruleset::Model> for Brief {
+    fn from(row: ruleset::Model) -> Self {
+        Self {
+            id: row.id,
+            version: row.version,
+            name: row.name,
+            status: row.status,
+            created_by: row.created_by,
+            updated_by: row.updated_by,
+            approved_by: row.approved_by,
+            published_at: row.published_at,
+            retired_at: row.retired_at,
+            created_at: row.created_at,
+        }
+    }
+}
+
 /// All sets, newest version first.
-pub(super) async fn page(db: &impl ConnectionTrait, cursor: Cursor) -> Result<Vec<ruleset::Model>> {
-    use sea_orm::{ColumnTrait, QueryFilter};
+pub(super) async fn page(db: &impl ConnectionTrait, cursor: Cursor) -> Result<Vec<Brief>> {
+    use ruleset::Column as C;
     let mut query = ruleset::Entity::find()
-        .order_by_desc(ruleset::Column::Id)
+        .select_only()
+        .columns([
+            C::Id,
+            C::Version,
+            C::Name,
+            C::Status,
+            C::CreatedBy,
+            C::UpdatedBy,
+            C::ApprovedBy,
+            C::PublishedAt,
+            C::RetiredAt,
+            C::CreatedAt,
+        ])
+        .order_by_desc(C::Id)
         .limit(cursor.fetch());
     if let Some(before) = cursor.before {
-        query = query.filter(ruleset::Column::Id.lt(RulesetId(before)));
+        query = query.filter(C::Id.lt(RulesetId(before)));
     }
-    Ok(query.all(db).await?)
+    Ok(query.into_model::<Brief>().all(db).await?)
 }
 
 /// A document must be of the grammar to be kept; what it means is for `check`.
 ///
 /// # Errors
-/// `validation` with pointers below `/document`.
-pub(super) fn grammar(document: &Value) -> Result<()> {
-    let faults = match RuleSet::from_json(document) {
-        Ok(_) => return Ok(()),
-        Err(findings) => findings,
+/// `validation` with pointers below `/document`, or about the name.
+pub(super) fn grammar(name: &str, document: &Value) -> Result<()> {
+    if name.contains('\0') {
+        let detail = "名称里有看不见的 NUL 字符,请重新输入";
+        return Err(AppError::field("/name", "format", detail));
+    }
+    let Err(faults) = RuleSet::from_json(document) else {
+        return Ok(());
     };
     let field = |finding: Finding| FieldError {
         pointer: format!("/document{}", finding.pointer),
@@ -76,7 +129,8 @@ pub(super) async fn create(
     author: AccountId,
     (name, document): (String, Value),
 ) -> Result<ruleset::Model> {
-    grammar(&document)?;
+    grammar(&name, &document)?;
+    in_order(ctx, tx).await?;
     let newest: Option<i32> = ruleset::Entity::find()
         .select_only()
         .column(ruleset::Column::Version)
@@ -94,6 +148,7 @@ pub(super) async fn create(
         document: Set(document),
         status: Set(RulesetStatus::Draft),
         created_by: Set(Some(author)),
+        updated_by: Set(Some(author)),
         approved_by: Set(None),
         published_at: Set(None),
         retired_at: Set(None),
@@ -110,10 +165,10 @@ pub(super) async fn create(
 pub(super) async fn rewrite(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
-    id: RulesetId,
+    (id, writer): (RulesetId, AccountId),
     (name, document): (String, Value),
 ) -> Result<ruleset::Model> {
-    grammar(&document)?;
+    grammar(&name, &document)?;
     let row = lock(tx, id).await?;
     if !matches!(row.status, RulesetStatus::Draft | RulesetStatus::Approved) {
         return Err(AppError::invalid_state("已发布过的版本不能修改,请新建草稿"));
@@ -123,6 +178,7 @@ pub(super) async fn rewrite(
         name: Set(name),
         document: Set(document),
         status: Set(RulesetStatus::Draft),
+        updated_by: Set(Some(writer)),
         approved_by: Set(None),
         updated_at: Set(ctx.env.now()),
         ..Default::default()

@@ -4,7 +4,7 @@ use super::decision::{self, Filter};
 use crate::{
     kernel::{Cursor, Result},
     platform::Ctx,
-    rule::{self, BlockedBy, ConditionResult, Decision, EventKind, Facts, Outcome, Truth},
+    rule::{self, BlockedBy, ConditionResult, Decision, EventKind, Facts, Outcome},
 };
 use chrono::{DateTime, Utc};
 use entity::{decision as table, ids::AccountId, values::DecisionOutcome};
@@ -52,7 +52,12 @@ fn explain(row: table::Model) -> WhyOut {
     let conditions: Vec<ConditionResult> =
         serde_json::from_value(row.conditions).unwrap_or_default();
     let facts: Facts = serde_json::from_value(row.facts).unwrap_or_default();
-    let reason = row.effects["reason"].as_str().map(str::to_owned);
+    let reason = row
+        .effects
+        .get("reason")
+        .and_then(serde_json::Value::as_str)
+        .map(str::to_owned);
+    let reasoned = reason.is_some();
     let decided = Decision {
         event_id: row.event_id.0,
         event: EventKind::parse(&row.event_kind).unwrap_or(EventKind::RatingSubmitted),
@@ -74,14 +79,10 @@ fn explain(row: table::Model) -> WhyOut {
     };
     let why = rule::why(&decided, &facts);
     let mut sentences = why.sentences;
-    sentences.extend(row.blocked_by.as_deref().and_then(held).map(str::to_owned));
-    debug_assert!(
-        decided
-            .conditions
-            .iter()
-            .all(|one| one.outcome == Truth::True)
-            || !sentences.is_empty()
-    );
+    // A reason recorded with the decision says it better than the bare word.
+    if !reasoned {
+        sentences.extend(row.blocked_by.as_deref().and_then(held).map(str::to_owned));
+    }
     WhyOut {
         rule_id: why.rule_id,
         title: why.title,
@@ -98,13 +99,11 @@ fn held(blocked: &str) -> Option<&'static str> {
     let by: BlockedBy =
         serde_json::from_value(serde_json::Value::String(blocked.to_owned())).ok()?;
     Some(match by {
-        BlockedBy::Consent => {
-            "您没有同意“转介绍邀约的个性化判断”,所以我们没有读取您的资料,也没有作出判断。"
-        }
-        BlockedBy::Cap => "这段时间的邀约次数已到上限。",
+        BlockedBy::Consent => "没有所需的单独同意,所以没有读取资料,也没有作出判断。",
+        BlockedBy::Cap => "这段时间的次数或预算已到上限。",
         BlockedBy::QuietHours => "现在是静默时段。",
         BlockedBy::Fatigue => "最近刚邀请过您,先不打扰。",
-        BlockedBy::Suppression => "您的投诉还没有处理好,我们先不邀请您推荐。",
+        BlockedBy::Suppression => "目前暂停邀约,已得的权益不受影响。",
         BlockedBy::Fraud => "正在人工复核。",
     })
 }

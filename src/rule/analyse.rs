@@ -13,8 +13,8 @@ use super::value::yuan;
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most pairs of rules compared; beyond it the shadow check says that it stopped.
-const MAX_PAIRS: usize = 200_000;
+/// Most steps (intervals and words compared, facts looked up) of the shadow check; beyond it says that it stopped.
+const MAX_STEPS: usize = 2_000_000;
 
 /// What may happen at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -153,6 +153,12 @@ impl Region {
         }
     }
 
+    /// How many steps comparing with this takes at most.
+    fn size(&self) -> usize {
+        let sizes = self.domains.values().map(Domain::size);
+        sizes.fold(1, usize::saturating_add)
+    }
+
     /// Whether this surely holds wherever `other` holds.
     fn covers(&self, other: &Self) -> bool {
         self.exact
@@ -187,18 +193,17 @@ fn shadows(findings: &mut Vec<Finding>, compiled: &CompiledRuleSet, regions: &[R
             suppressing.push(*pair);
         }
     }
-    let mut pairs = MAX_PAIRS;
+    let mut steps = MAX_STEPS;
     for members in groups.values_mut() {
         members.sort_by_key(|(rule, _)| (!rule.suppresses(), -rule.priority, rule.place));
         for (index, later) in members.iter().enumerate() {
             // Vetoed invitations give way, so a rule that invites is sure to go first only of invitations.
             let wins = |first: &CompiledRule| !first.invites() || only_invites(later.0);
-            let earlier = members.iter().take(index.min(pairs));
-            pairs = pairs.saturating_sub(index);
-            if let Some((first, _)) = earlier
-                .into_iter()
-                .find(|first| wins(first.0) && goes_before(first, later))
-            {
+            let earlier = members.iter().take(index);
+            let first = earlier
+                .take_while(|first| pay(&mut steps, first, later))
+                .find(|first| wins(first.0) && goes_before(first, later));
+            if let Some((first, _)) = first {
                 findings.push(shadowed(later.0, &first.title, "同组且总是先命中"));
             }
         }
@@ -207,16 +212,15 @@ fn shadows(findings: &mut Vec<Finding>, compiled: &CompiledRuleSet, regions: &[R
         .iter()
         .filter(|(rule, region)| only_invites(rule) && region.contradiction.is_none())
     {
-        let earlier = suppressing.iter().take(pairs);
-        pairs = pairs.saturating_sub(suppressing.len());
-        if let Some((first, _)) = earlier
-            .into_iter()
-            .find(|first| goes_before(first, invitation))
-        {
+        let first = suppressing
+            .iter()
+            .take_while(|first| pay(&mut steps, first, invitation))
+            .find(|first| goes_before(first, invitation));
+        if let Some((first, _)) = first {
             findings.push(shadowed(invitation.0, &first.title, "总会先停发邀约"));
         }
     }
-    if pairs == 0 {
+    if steps == 0 {
         findings.push(Finding::warn(
             "RULE-SHADOW",
             "/rules",
@@ -224,6 +228,16 @@ fn shadows(findings: &mut Vec<Finding>, compiled: &CompiledRuleSet, regions: &[R
             "拆成几个规则集,或减少同组的规则",
         ));
     }
+}
+
+/// Pays for one comparison; `false` when the budget is used up.
+fn pay(
+    steps: &mut usize,
+    first: &(&CompiledRule, &Region),
+    later: &(&CompiledRule, &Region),
+) -> bool {
+    *steps = steps.saturating_sub(first.1.size().saturating_add(later.1.size()));
+    *steps > 0
 }
 
 fn only_invites(rule: &CompiledRule) -> bool {

@@ -5,6 +5,7 @@ use super::compile::{CompiledRuleSet, compile};
 use super::document::RuleSet;
 use super::finding::Finding;
 use super::lint::{PolicyPack, lint};
+use super::supply;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
@@ -58,6 +59,7 @@ fn finish(read: Result<RuleSet, Vec<Finding>>, pack: &PolicyPack) -> Checked {
         Ok(compiled) => {
             let analysis = analyse(&set, &compiled, &pack.programme_caps(&set.caps));
             findings.extend(analysis.findings);
+            findings.extend(supply::check(&set));
             checked.worst_case = analysis.worst_case;
             checked.compiled = Some(compiled);
         }

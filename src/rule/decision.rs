@@ -1,6 +1,6 @@
 //! What a decision says: outcome, conditions with wanted and found values, effects, the consents it needs.
 
-use super::document::{Beneficiary, Benefit, Caps, Op, SendAt};
+use super::document::{Beneficiary, Benefit, Caps, Hours, Op, SendAt};
 use super::event::{Event, EventKind};
 use super::fact::Whose;
 use super::tree::Truth;
@@ -214,6 +214,9 @@ pub struct ResolvedEffect {
     pub slot: u32,
     /// Not to take place earlier: now, or the next opening of the rule's schedule.
     pub not_before: DateTime<Utc>,
+    /// The hours of the rule's schedule, kept until it is carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
     /// What it does.
     #[serde(flatten)]
     pub action: Action,

@@ -71,6 +71,14 @@ impl Domain {
         }
     }
 
+    /// How much work one operation on this set is.
+    pub(crate) fn size(&self) -> usize {
+        match &self.set {
+            Set::Ints(intervals) => intervals.len().saturating_add(1),
+            Set::Only(words) | Set::Except(words) => words.len().saturating_add(1),
+        }
+    }
+
     /// Whether everything `other` allows is allowed here too.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         (self.null || !other.null) && self.set.meet(&other.set) == other.set
@@ -104,9 +112,8 @@ fn chosen(test: &Test, values: &[Value]) -> Set {
     let low = numbers.first().copied().unwrap_or(i64::MIN);
     let high = numbers.last().copied().unwrap_or(i64::MAX);
     let points = || {
-        numbers
-            .iter()
-            .fold(Vec::new(), |set, number| join(&set, &[(*number, *number)]))
+        let singles: Vec<_> = numbers.iter().map(|number| (*number, *number)).collect();
+        join(&singles, &[])
     };
     Set::Ints(match test.op {
         Op::Gt => above(low),
@@ -134,25 +141,35 @@ fn below(number: i64) -> Vec<(i64, i64)> {
 
 /// Everything outside ascending disjoint intervals.
 fn gaps(intervals: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    let mut found = vec![(i64::MIN, i64::MAX)];
+    let mut found = Vec::new();
+    let mut from = Some(i64::MIN);
     for (low, high) in intervals {
-        let outside = join(&below(*low), &above(*high));
-        found = meet(&found, &outside);
+        if let (Some(start), Some(end)) = (from, low.checked_sub(1))
+            && start <= end
+        {
+            found.push((start, end));
+        }
+        from = high.checked_add(1);
     }
+    found.extend(from.map(|start| (start, i64::MAX)));
     found
 }
 
+/// What both allow; one pass over both ascending lists.
 fn meet(left: &[(i64, i64)], right: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    let mut found = Vec::new();
-    for (low, high) in left {
-        for (other_low, other_high) in right {
-            let (from, to) = (*low.max(other_low), *high.min(other_high));
-            if from <= to {
-                found.push((from, to));
-            }
+    let (mut found, mut mine, mut theirs) = (Vec::new(), left.iter(), right.iter());
+    let (mut one, mut other) = (mine.next(), theirs.next());
+    while let (Some((low, high)), Some((other_low, other_high))) = (one, other) {
+        let (from, to) = (*low.max(other_low), *high.min(other_high));
+        if from <= to {
+            found.push((from, to));
+        }
+        if high < other_high {
+            one = mine.next();
+        } else {
+            other = theirs.next();
         }
     }
-    found.sort_unstable();
     found
 }
 

@@ -1,7 +1,9 @@
 //! The pure decision: one event, the facts known, the time; no I/O, no clock, bounded work.
 
 use super::compile::{CompiledRule, CompiledRuleSet};
-use super::decision::{Action, BlockedBy, ConditionResult, Decision, Outcome, ResolvedEffect};
+use super::decision::{
+    Action, BlockedBy, ConditionResult, ConsentNeed, Decision, Outcome, ResolvedEffect,
+};
 use super::document::Hours;
 use super::event::Event;
 use super::tree::{Rhs, Test, Truth};
@@ -24,13 +26,26 @@ pub fn evaluate(
     facts: &Facts,
     now: DateTime<Utc>,
 ) -> Vec<Decision> {
-    let today = business_date(now);
-    let in_period =
-        set.from.is_none_or(|from| from <= today) && set.to.is_none_or(|to| today <= to);
+    evaluate_with(set, event, facts, now, &|_| true)
+}
+
+/// As [`evaluate`], where not every consent stands. A rule without one of its consents is held before anything of it is
+/// evaluated: it wins no group, vetoes nothing and shows no condition (PIPL-13).
+pub fn evaluate_with(
+    set: &CompiledRuleSet,
+    event: &Event,
+    facts: &Facts,
+    now: DateTime<Utc>,
+    granted: &dyn Fn(ConsentNeed) -> bool,
+) -> Vec<Decision> {
+    let in_period = set.in_period(business_date(now));
     let mut veto = guard(facts);
     let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
     set.listening(event.kind)
         .map(|rule| {
+            if rule.purposes.iter().any(|need| !granted(*need)) {
+                return without_consent(rule, event);
+            }
             let mut decision = judge(rule, event, facts, now);
             if !in_period && decision.outcome == Outcome::Fired {
                 refuse(&mut decision, Outcome::Not, "不在规则集的有效期内");
@@ -55,7 +70,7 @@ pub fn evaluate(
                 }
             }
             if decision.outcome == Outcome::Fired && rule.suppresses() {
-                let reason = "同一事件触发了停发邀约";
+                let reason = "目前暂停邀约";
                 without_invitations(&mut decision, reason);
                 veto = Some(reason);
             }
@@ -68,12 +83,21 @@ pub fn evaluate(
 fn guard(facts: &Facts) -> Option<&'static str> {
     let [complaints, minor] = GUARDS;
     if facts.get(minor) == Some(&Value::Bool(true)) {
-        Some("不向未成年人发送自动营销")
+        Some("不发送自动邀约")
     } else if facts.int(complaints).is_some_and(|open| open > 0) {
-        Some("客户有未结投诉,先解决再邀约")
+        Some("有投诉还没有办结,办结之前不发送邀约")
     } else {
         None
     }
+}
+
+fn without_consent(rule: &CompiledRule, event: &Event) -> Decision {
+    let mut decision = Decision::about(event, &rule.id, &rule.title);
+    decision.outcome = Outcome::Held;
+    decision.blocked_by = Some(BlockedBy::Consent);
+    decision.purposes.clone_from(&rule.purposes);
+    decision.caps.clone_from(&rule.caps);
+    decision
 }
 
 fn judge(rule: &CompiledRule, event: &Event, facts: &Facts, now: DateTime<Utc>) -> Decision {
@@ -99,7 +123,7 @@ fn judge(rule: &CompiledRule, event: &Event, facts: &Facts, now: DateTime<Utc>) 
     decision.purposes.clone_from(&rule.purposes);
     decision.caps.clone_from(&rule.caps);
     if decision.outcome == Outcome::Fired {
-        let opening = rule.hours.map_or(now, |hours| next_opening(hours, now));
+        let opening = rule.hours.map_or(now, |hours| hours.opening(now));
         let effects = (0_u32..).zip(&rule.effects);
         decision.effects = effects
             .map(|(slot, action)| {
@@ -107,6 +131,7 @@ fn judge(rule: &CompiledRule, event: &Event, facts: &Facts, now: DateTime<Utc>) 
                 ResolvedEffect {
                     slot,
                     not_before: if protects { now } else { opening },
+                    hours: rule.hours.filter(|_| !protects),
                     action: action.clone(),
                 }
             })
@@ -156,16 +181,18 @@ fn result(test: &Test, facts: &Facts, decisive: bool) -> ConditionResult {
     }
 }
 
-/// Now if the hours are open, else their next beginning.
-fn next_opening(hours: Hours, now: DateTime<Utc>) -> DateTime<Utc> {
-    let minute = business_minute(now);
-    if (hours.from..hours.to).contains(&minute) {
-        return now;
+impl Hours {
+    /// `at` if the hours are open then, else their next beginning.
+    pub fn opening(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let minute = business_minute(at);
+        if (self.from..self.to).contains(&minute) {
+            return at;
+        }
+        let (midnight, next) = day_bounds(business_date(at));
+        let day = if minute < self.from { midnight } else { next };
+        day.checked_add_signed(Duration::minutes(i64::from(self.from)))
+            .unwrap_or(at)
     }
-    let (midnight, next) = day_bounds(business_date(now));
-    let day = if minute < hours.from { midnight } else { next };
-    day.checked_add_signed(Duration::minutes(i64::from(hours.from)))
-        .unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -275,8 +275,9 @@ pub(crate) const FACTS: &[FactDef] = &[
         .on(&[E::ReferralRedeemed])
         .unit("代")
         .range(0, 3),
-    fact("customer.city", "所在城市", Kind::Text, "customer").on(&[]),
-    fact("customer.area", "所在区域", Kind::Text, "customer").on(&[]),
+    // What is stored is the service area of the customer's last visit; where areas are cities, it is the city.
+    fact("customer.city", "所在城市", Kind::Text, "booking").on(&[]),
+    fact("customer.area", "所在区域", Kind::Text, "booking").on(&[]),
     fact(
         "customer.days_since_last_invite",
         "距上次邀约",
@@ -285,8 +286,7 @@ pub(crate) const FACTS: &[FactDef] = &[
     )
     .unit("天")
     .consent(PROFILING),
-    fact("customer.is_minor", "未成年人", Kind::Bool, "customer").nature(Nature::Minor),
-    fact("customer.tags", "客户标签", Kind::List, "crm")
+    fact("customer.tags", "客户标签", Kind::List, "benefit")
         .nature(Nature::Profile)
         .consent(PROFILING),
     fact(
@@ -310,6 +310,8 @@ pub(crate) const FACTS: &[FactDef] = &[
         .unit("代")
         .range(1, 3)
         .of_invitee(),
+    // Ages are not kept (accounts are for adults), so the console offers no such fact.
+    fact("customer.is_minor", "未成年人", Kind::Bool, "customer").forbidden(Nature::Minor),
     fact("referral.share_count", "转发次数", Kind::Count, "referral").forbidden(Nature::Share),
     fact("referral.share_rate", "转发率", Kind::Ratio, "referral").forbidden(Nature::Share),
     fact(

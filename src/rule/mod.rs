@@ -21,6 +21,7 @@ mod finding;
 mod lint;
 mod read;
 mod reference;
+mod supply;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tree;
@@ -37,7 +38,7 @@ pub use document::{
     Beneficiary, Benefit, Cap, Caps, Hours, MAX_BYTES, MAX_CONDITIONS, MAX_NESTING, MAX_RULES, Op,
     ProgrammeCaps, RuleSet, SendAt,
 };
-pub use evaluate::evaluate;
+pub use evaluate::{evaluate, evaluate_with};
 pub use event::{Event, EventKind};
 pub use explain::{Why, why};
 pub use fact::{FactDef, Kind, Whose, catalogue};

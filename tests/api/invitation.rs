@@ -1,6 +1,9 @@
 //! From a delighted rating to an invitation, and what stops it.
 
-use crate::support::{Person, TestApp};
+use crate::{
+    rules::{decisions, publishes, shipped},
+    support::{Person, TestApp},
+};
 use entity::values::StaffRole;
 use serde_json::{Value, json};
 
@@ -134,5 +137,111 @@ on_both! {
         let booking = app.serves(&mei, &crew, &booking).await;
         app.rates(&mei, &booking, [5, 5, 5, 5, 5]).await;
         assert_eq!(invitations(&mei).await.len(), 1);
+    }
+
+    async fn a_complaint_stops_what_is_scheduled_before_any_clock_runs_out(app) {
+        // REF-09, REF-45: an unresolved complaint blocks marketing.
+        let mei = delighted(app, "mei").await;
+        let bookings = mei.get("bookings").await.expect(200);
+        let path = format!("bookings/{}/complaints", bookings["items"][0]["id"].as_str().unwrap());
+        mei.post(&path, json!({ "kind": "quality", "text": "窗台没有擦" })).await.expect(201);
+        app.drain().await;
+        assert_eq!(invitations(&mei).await[0]["status"], "suppressed");
+    }
+
+    async fn an_open_complaint_is_looked_for_again_at_the_sending(app) {
+        use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+        let mei = delighted(app, "mei").await;
+        let scheduled = invitations(&mei).await.remove(0);
+        let bookings = mei.get("bookings").await.expect(200);
+        let path = format!("bookings/{}/complaints", bookings["items"][0]["id"].as_str().unwrap());
+        mei.post(&path, json!({ "kind": "quality", "text": "窗台没有擦" })).await.expect(201);
+        // As if the news of the complaint were still on its way when the hour comes.
+        let (ctx, id) = (app.ctx(), scheduled["id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap());
+        app.drain().await;
+        let tx = ctx.db.begin_write().await.unwrap();
+        entity::invitation::ActiveModel {
+            id: Set(id.into()),
+            status: Set(entity::values::InvitationStatus::Scheduled),
+            closed_at: Set(None),
+            ..Default::default()
+        }
+        .update(&tx)
+        .await
+        .unwrap();
+        let at = ctx.env.now();
+        linjian::outbox::timer::schedule(&tx, &ctx.env, "invitation.send_due.v1", id, at).await.unwrap();
+        ctx.commit(tx).await.unwrap();
+        app.drain().await;
+        let row = entity::invitation::Entity::find_by_id(entity::ids::InvitationId(id)).one(ctx.db.read()).await.unwrap().unwrap();
+        assert_eq!(row.status, entity::values::InvitationStatus::Suppressed);
+    }
+
+    async fn an_invitation_reserves_what_it_may_cost(app) {
+        let mut document = shipped();
+        // A welcome of 30 and a thanks of 20 yuan: one invitation fits, a second does not.
+        document["rules"][0]["caps"]["budget_fen"] = json!(9999);
+        let marketing = publishes(app, &document).await;
+        let mei = delighted(app, "mei").await;
+        let li = app.customer("li").await;
+        li.consents("referral_profiling", None).await;
+        let crew = app.crew("13800001001").await;
+        let service = app.service("daily-cleaning").await;
+        let mut body = app.booking_body(&service, &app.slot(&service).await);
+        body["worker_id"] = json!(crew.id);
+        let booking = li.post("bookings", body).await.expect(201);
+        app.pays(&li, &booking, booking["total_fen"].as_i64().unwrap()).await;
+        let booking = app.serves(&li, &crew, &booking).await;
+        app.rates(&li, &booking, [5, 5, 5, 5, 5]).await;
+        assert_eq!(invitations(&mei).await.len(), 1);
+        assert!(invitations(&li).await.is_empty());
+        let held = decisions(&marketing, &li).await;
+        assert_eq!((&held[0]["outcome"], &held[0]["blocked_by"]), (&json!("held"), &json!("cap")), "{held:#?}");
+    }
+
+    async fn what_was_paid_back_is_not_prepaid(app) {
+        let mei = app.customer("mei").await;
+        mei.consents("referral_profiling", None).await;
+        let crew = app.crew("13800001000").await;
+        let booking = app.visit(&mei, &crew).await;
+        let service = app.staff(&[StaffRole::Service]).await;
+        let body = json!({ "booking_id": booking["id"], "amount_fen": 500, "reason": "少擦了一扇窗" });
+        service.post("admin/refunds", body).await.expect(201);
+        app.settled_refund().await;
+        app.rates(&mei, &booking, DELIGHTED).await;
+        assert!(invitations(&mei).await.is_empty(), "less than half is left");
+        let why = mei.get("me/referral/why").await.expect(200).to_string();
+        assert!(why.contains("46.87%"), "{why}");
+    }
+
+    async fn staff_lift_a_suppression_on_appeal_and_asking_goes_on(app) {
+        let mei = delighted(app, "mei").await;
+        let service = app.staff(&[StaffRole::Service]).await;
+        let bookings = mei.get("bookings").await.expect(200);
+        let id = bookings["items"][0]["id"].as_str().unwrap();
+        let body = json!({ "kind": "quality", "text": "窗台没有擦" });
+        let complaint = mei.post(&format!("bookings/{id}/complaints"), body).await.expect(201);
+        app.advance("PT3H").await;
+        let path = format!("admin/complaints/{}/resolve", complaint["id"].as_str().unwrap());
+        service.post(&path, json!({ "text": "已补做" })).await.expect(200);
+        let list = service.get(&format!("admin/suppressions?customer_id={}", mei.id)).await.expect(200);
+        let one = &list["items"][0];
+        assert_eq!((&one["appeal"], &one["lifted_at"]), (&json!(true), &Value::Null));
+        let lift = format!("admin/suppressions/{}/lift", one["id"].as_str().unwrap());
+        app.staff(&[StaffRole::Marketing]).await.post(&lift, json!({})).await.problem(403, "forbidden");
+        assert!(service.post(&lift, json!({})).await.expect(200)["lifted_at"].is_string());
+        service.post(&lift, json!({})).await.problem(409, "invalid_state");
+    }
+
+    async fn who_did_not_consent_is_told_so_once_and_in_words(app) {
+        let mei = app.customer("mei").await;
+        let crew = app.crew("13800001000").await;
+        let booking = app.visit(&mei, &crew).await;
+        app.rates(&mei, &booking, DELIGHTED).await;
+        let why = mei.get("me/referral/why").await.expect(200);
+        let baseline = why["items"].as_array().unwrap().iter().find(|one| one["rule_id"] == "quality-baseline").unwrap();
+        let sentences = baseline["sentences"].as_array().unwrap();
+        assert_eq!(sentences.len(), 1, "{why}");
+        assert!(sentences[0].as_str().unwrap().starts_with("您没有同意"), "{why}");
     }
 }

@@ -1,6 +1,9 @@
 //! A friend comes: generations, benefits, thank-yous, and what a refund takes back.
 
-use crate::support::{Crew, Person, TestApp};
+use crate::{
+    rules::{decisions, publishes, shipped, with_rules},
+    support::{Crew, Person, TestApp},
+};
 use entity::values::StaffRole;
 use serde_json::{Value, json};
 
@@ -106,7 +109,7 @@ on_both! {
         assert_eq!(rewards(&mei, "thanks").await[0]["status"], "revoked");
         let mine = mei.get("me/referral").await.expect(200);
         assert_eq!(mine["invited"][0]["status"], "reversed");
-        app.advance("P30D").await;
+        app.advance("P29D").await;
         assert_eq!(rewards(&mei, "thanks").await.len(), 1);
     }
 
@@ -184,5 +187,202 @@ on_both! {
         let perks = rewards(&mei, "rule").await;
         assert_eq!(perks.len(), 1, "{perks:#?}");
         assert_eq!(perks[0]["benefit"], "priority_scheduling");
+    }
+
+    async fn the_friends_visit_is_no_fact_of_his_inviter(app) {
+        // PIPL-13: on referral.* the decision is about the inviter, and the order is another person's.
+        let rules = json!([{"id": "near", "title": "同区", "on": ["referral.qualified"],
+            "when": {"fact": "customer.area", "op": "eq", "value": "浦东"}, "then": [{"effect": "notify_staff", "text": "看一下"}]}]);
+        let marketing = publishes(app, &with_rules(&rules)).await;
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let (li, _) = comes_through(app, "li", &code_of(&mei).await).await;
+        first_order(app, &li, &crew).await;
+        let found = decisions(&marketing, &mei).await;
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0]["outcome"], "unknown", "{found:#?}");
+        assert_eq!((&found[0]["conditions"][0]["got"], &found[0]["booking_id"]), (&Value::Null, &Value::Null));
+    }
+
+    async fn after_its_period_a_set_promises_nothing_and_keeps_what_it_promised(app) {
+        let today = linjian::kernel::business_date(app.ctx().env.now());
+        let mut document = shipped();
+        document["period"] = json!({ "from": "2026-01-01", "to": today.succ_opt().unwrap() });
+        publishes(app, &document).await;
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let code = code_of(&mei).await;
+        let (li, link) = comes_through(app, "li", &code).await;
+        assert_eq!(link["benefit"]["name"], "welcome_1");
+        app.advance("P3D").await;
+        let look = app.stranger().get(&format!("referrals/{code}")).await.expect(200);
+        assert_eq!((&look["valid"], &look["benefit"]), (&json!(true), &Value::Null));
+        let (wang, link) = comes_through(app, "wang", &code).await;
+        assert_eq!(link["benefit"], Value::Null);
+        assert!(rewards(&wang, "welcome").await.is_empty());
+        first_order(app, &li, &crew).await;
+        assert_eq!(rewards(&mei, "thanks").await.len(), 1, "li came in time");
+        first_order(app, &wang, &crew).await;
+        assert_eq!(rewards(&mei, "thanks").await.len(), 1, "wang did not");
+    }
+
+    async fn the_programmes_budget_holds_and_what_it_cannot_pay_waits_for_a_manager(app) {
+        let mut document = shipped();
+        document["caps"]["budget_fen"] = json!(5000);
+        let marketing = publishes(app, &document).await;
+        let manager = app.staff(&[StaffRole::Manager]).await;
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let code = code_of(&mei).await;
+        let look = format!("referrals/{code}");
+        assert_eq!(app.stranger().get(&look).await.expect(200)["benefit"]["name"], "welcome_1");
+        let (li, link) = comes_through(app, "li", &code).await;
+        assert_eq!(link["benefit"]["name"], "welcome_1");
+        assert_eq!(app.stranger().get(&look).await.expect(200)["benefit"], Value::Null, "3000 given, 2000 promised to mei");
+        let (wang, link) = comes_through(app, "wang", &code).await;
+        assert_eq!(link["benefit"], Value::Null);
+        let held = rewards(&wang, "welcome").await.remove(0);
+        assert_eq!((&held["status"], &held["expires_at"]), (&json!("held"), &Value::Null));
+        first_order(app, &li, &crew).await;
+        assert_eq!(rewards(&mei, "thanks").await[0]["status"], "granted", "what was promised first is paid first");
+        let tasks = manager.get("admin/tasks?done=false").await.expect(200);
+        assert_eq!((&tasks["items"][0]["kind"], &tasks["items"][0]["subject_id"]), (&json!("held_reward"), &held["id"]));
+        let release = format!("admin/rewards/{}/release", held["id"].as_str().unwrap());
+        marketing.post(&release, json!({})).await.problem(403, "forbidden");
+        let given = manager.post(&release, json!({})).await.expect(200);
+        assert_eq!(given["status"], "granted");
+        let expires: chrono::DateTime<chrono::Utc> = given["expires_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!((expires - app.ctx().env.now()).num_days(), 89, "its 90 days begin at the release");
+        manager.post(&release, json!({})).await.problem(409, "invalid_state");
+        assert!(manager.get("admin/tasks?done=false").await.expect(200)["items"].as_array().unwrap().is_empty());
+    }
+
+    async fn a_held_thank_you_does_not_run_out_while_it_waits(app) {
+        let mut document = shipped();
+        document["caps"]["per_inviter"] = json!([{"times": 1, "per": "P365D"}]);
+        publishes(app, &document).await;
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let code = code_of(&mei).await;
+        for name in ["li", "wang"] {
+            let (friend, _) = comes_through(app, name, &code).await;
+            first_order(app, &friend, &crew).await;
+        }
+        app.advance("P100D").await;
+        let mei = app.customer("mei").await;
+        let thanks = rewards(&mei, "thanks").await;
+        assert_eq!(thanks.len(), 2);
+        let statuses: Vec<&str> = thanks.iter().map(|one| one["status"].as_str().unwrap()).collect();
+        assert_eq!(statuses, ["held", "expired"], "{thanks:#?}");
+        let manager = app.staff(&[StaffRole::Manager]).await;
+        let release = format!("admin/rewards/{}/release", thanks[0]["id"].as_str().unwrap());
+        manager.post(&release, json!({})).await.expect(200);
+        app.advance("P91D").await;
+        assert_eq!(rewards(&app.customer("mei").await, "thanks").await[0]["status"], "expired");
+    }
+
+    async fn what_ran_out_unused_still_counts_against_the_cap(app) {
+        let rules = json!([{"id": "perk", "title": "礼遇", "on": ["referral.qualified"],
+            "then": [{"effect": "grant", "to": "inviter", "benefit": "priority_scheduling", "expires_after": "P1D"}],
+            "caps": {"per_customer": [{"times": 1, "per": "P365D"}]}}]);
+        publishes(app, &with_rules(&rules)).await;
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let code = code_of(&mei).await;
+        for name in ["li", "wang"] {
+            let (friend, _) = comes_through(app, name, &code).await;
+            first_order(app, &friend, &crew).await;
+            app.advance("P2D").await;
+        }
+        let perks = rewards(&mei, "rule").await;
+        assert_eq!(perks.len(), 1, "{perks:#?}");
+        assert_eq!(perks[0]["status"], "expired");
+    }
+
+    async fn a_rules_budget_is_never_overspent(app) {
+        let rules = json!([{"id": "perk", "title": "礼遇", "on": ["referral.qualified"],
+            "then": [{"effect": "grant", "to": "inviter", "benefit": "thanks"}],
+            "caps": {"per_customer": [{"times": 5, "per": "P365D"}], "budget_fen": 3000}}]);
+        let marketing = publishes(app, &with_rules(&rules)).await;
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let code = code_of(&mei).await;
+        for name in ["li", "wang"] {
+            let (friend, _) = comes_through(app, name, &code).await;
+            first_order(app, &friend, &crew).await;
+        }
+        assert_eq!(rewards(&mei, "rule").await.len(), 1, "2000 of 3000 are gone; another 2000 do not fit");
+        assert_eq!(decisions(&marketing, &mei).await[0]["blocked_by"], "cap");
+    }
+
+    async fn nothing_is_given_for_a_referral_that_was_reversed_first(app) {
+        use linjian::{benefit::Qualified, outbox};
+        let rules = json!([{"id": "perk", "title": "礼遇", "on": ["referral.qualified"],
+            "then": [{"effect": "tag", "tag": "推荐达人"}, {"effect": "unlock", "feature": "albums"},
+                {"effect": "grant", "to": "inviter", "benefit": "priority_scheduling"}],
+            "caps": {"per_customer": [{"times": 5, "per": "P365D"}]}}]);
+        let marketing = publishes(app, &with_rules(&rules)).await;
+        let manager = app.staff(&[StaffRole::Manager]).await;
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        mei.consents("referral_profiling", None).await;
+        let (li, link) = comes_through(app, "li", &code_of(&mei).await).await;
+        let booking = first_order(app, &li, &crew).await;
+        assert_eq!(rewards(&mei, "rule").await[0]["status"], "granted");
+        assert_eq!(mei.get("me/tags").await.expect(200)["items"].as_array().unwrap().len(), 1);
+        let tasks = manager.get("admin/tasks").await.expect(200);
+        let done = format!("admin/tasks/{}/done", tasks["items"][0]["id"].as_str().unwrap());
+        manager.post(&done, json!({})).await.expect(200);
+        let body = json!({ "booking_id": booking["id"], "reason": "不满意" });
+        manager.post("admin/refunds", body).await.expect(201);
+        app.settled_refund().await;
+        assert_eq!(rewards(&mei, "rule").await[0]["status"], "revoked");
+        assert!(mei.get("me/tags").await.expect(200)["items"].as_array().unwrap().is_empty());
+        let tasks = manager.get("admin/tasks?done=false").await.expect(200);
+        assert_eq!(tasks["items"][0]["kind"], "undo", "what was opened must be closed: {tasks}");
+        // The same news once more, after the refund: as if its first delivery had come late.
+        let late = Qualified {
+            referral_id: link["id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap().into(),
+            inviter_id: mei.id.parse::<uuid::Uuid>().unwrap().into(),
+            invitee_id: li.id.parse::<uuid::Uuid>().unwrap().into(),
+            booking_id: None,
+        };
+        let tx = app.ctx().db.begin_write().await.unwrap();
+        outbox::append(&tx, &app.ctx().env, &late).await.unwrap();
+        app.ctx().commit(tx).await.unwrap();
+        app.drain().await;
+        assert_eq!(rewards(&mei, "rule").await.len(), 1);
+        assert!(mei.get("me/tags").await.expect(200)["items"].as_array().unwrap().is_empty());
+        assert_eq!(decisions(&marketing, &mei).await[0]["outcome"], "not");
+    }
+
+    async fn two_who_use_each_others_codes_at_once_do_not_close_a_circle(app) {
+        let (mei, li) = (app.customer("mei").await, app.customer("li").await);
+        let (of_mei, of_li) = (code_of(&mei).await, code_of(&li).await);
+        mei.consents("referral_link", None).await;
+        li.consents("referral_link", None).await;
+        let one = tokio::spawn(async move { mei.post("referrals", json!({ "code": of_li })).await.status });
+        let two = tokio::spawn(async move { li.post("referrals", json!({ "code": of_mei })).await.status });
+        let mut statuses = [one.await.unwrap(), two.await.unwrap()];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 409]);
+        app.drain().await;
+    }
+
+    async fn a_friends_missing_consent_is_told_to_his_inviter_in_words_about_no_one(app) {
+        let mei = app.customer("mei").await;
+        let crew = app.crew("13800001000").await;
+        let mut document = shipped();
+        document["rules"][2]["when"] = json!({"fact": "referral.generation", "op": "eq", "value": 1});
+        publishes(app, &document).await;
+        let (li, _) = comes_through(app, "li", &code_of(&mei).await).await;
+        let booking = app.books(&li).await;
+        app.pays(&li, &booking, booking["total_fen"].as_i64().unwrap()).await;
+        app.serves(&li, &crew, &booking).await;
+        li.delete("me/consents/referral_link").await.expect(200);
+        app.advance("P7DT1S").await;
+        assert!(rewards(&mei, "thanks").await.is_empty());
+        let why = mei.get("me/referral/why").await.expect(200).to_string();
+        assert!(!why.contains("您没有同意"), "{why}");
     }
 }

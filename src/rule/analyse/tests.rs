@@ -165,3 +165,29 @@ proptest! {
         prop_assert!(!(fired && dead));
     }
 }
+
+#[test]
+fn the_shadow_check_stops_at_its_budget_and_says_so() {
+    let words: Vec<String> = (0..900).map(|word| format!("w{word}")).collect();
+    let rules: Vec<Json> = (0..300)
+        .map(|index| {
+            json!({"id": format!("r{index}"), "title": "试", "on": ["rating.submitted"], "exclusive_group": "g",
+                "when": {"all": [{"fact": "customer.city", "op": "in", "value": words},
+                                 {"fact": "rating.score", "op": "eq", "value": "4.80"},
+                                 {"fact": "booking.total_fen", "op": "eq", "value": index}]},
+                "then": [{"effect": "tag", "tag": "满意"}]})
+        })
+        .collect();
+    let document = json!({"schema": 1, "name": "试", "rules": rules});
+    let stopped = ("RULE-SHADOW".to_owned(), "/rules".to_owned());
+    assert!(found(&document).contains(&stopped));
+}
+
+#[test]
+fn long_lists_are_folded_in_one_pass() {
+    let points: Vec<i64> = (0..1000).rev().map(|point| point * 2).collect();
+    let tests: Vec<Json> = (0..64)
+        .map(|_| json!({"fact": "booking.total_fen", "op": "not_in", "value": points}))
+        .collect();
+    assert_eq!(found(&one(&json!({ "all": tests }))), Vec::new());
+}

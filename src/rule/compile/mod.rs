@@ -81,6 +81,26 @@ impl CompiledRuleSet {
         self.partitions.contains_key(&kind)
     }
 
+    /// The caps of a rule, if the set has it.
+    pub fn caps_of(&self, rule: &str) -> Option<&Caps> {
+        let found = self.rules.iter().find(|known| known.id == rule);
+        found.map(|known| &known.caps)
+    }
+
+    /// Whether a business date lies in the set's period; what it promises, it promises only then (REF-08).
+    pub fn in_period(&self, day: NaiveDate) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
+    }
+
+    /// The dearest welcome of any generation, fen.
+    pub fn dearest_welcome(&self) -> i64 {
+        let costs = self.generations.values();
+        costs
+            .filter_map(|gift| gift.benefit.cost_fen())
+            .max()
+            .unwrap_or_default()
+    }
+
     /// How many rules there are.
     pub fn len(&self) -> usize {
         self.rules.len()

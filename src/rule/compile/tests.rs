@@ -14,6 +14,7 @@ fn refused(document: &Json) -> Vec<Finding> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn ill_typed_comparisons_are_refused_where_they_stand() {
     let cases = [
         (

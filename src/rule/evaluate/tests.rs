@@ -339,3 +339,26 @@ proptest! {
         prop_assert_eq!(oracle(written.rules[0].when.as_ref().unwrap(), &all_met), Truth::True);
     }
 }
+
+#[test]
+fn a_rule_without_its_consent_wins_no_group_and_shows_nothing() {
+    let asking = rule(
+        "ask",
+        &json!({"priority": 9, "exclusive_group": "g", "when": {"fact": "rating.score", "op": "gte", "value": 1}}),
+    );
+    let telling = rule(
+        "tell",
+        &json!({"exclusive_group": "g", "then": [{"effect": "notify_staff", "text": "看一下"}]}),
+    );
+    let set = compiled(&set(&[asking, telling]));
+    let known = facts(&[("rating.score", 500)]);
+    let none = evaluate_with(&set, &event("rating.submitted"), &known, noon(), &|_| false);
+    assert_eq!(
+        (none[0].outcome, none[0].blocked_by),
+        (Outcome::Held, Some(BlockedBy::Consent))
+    );
+    assert!(none[0].conditions.is_empty() && none[0].effects.is_empty());
+    assert_eq!(none[1].outcome, Outcome::Fired);
+    let all = evaluate(&set, &event("rating.submitted"), &known, noon());
+    assert_eq!(all[1].outcome, Outcome::Not);
+}

@@ -1,5 +1,6 @@
 //! Limits: generations, caps, budgets, end dates, quiet hours, frequency, organiser, alarms (REF-07, REF-08, REF-10, REF-12, REF-23).
 
+use super::policy::oftener;
 use super::{PolicyPack, gives, invites};
 use crate::rule::document::{Cap, EffectKind, Rule, RuleSet};
 use crate::rule::finding::{Finding, at};
@@ -66,6 +67,13 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPac
             "写上 caps.per_inviter 和 caps.budget_fen",
         ));
     }
+    absurd(
+        findings,
+        "/caps",
+        ("per_inviter", &programme.per_inviter),
+        programme.budget_fen,
+        pack,
+    );
 }
 
 /// One rule: REF-L15 (caps and budget), L31.
@@ -100,8 +108,41 @@ fn caps(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pack: &PolicyPa
             "写上 caps.per_customer,如 1 次/P30D",
         ));
     }
+    absurd(
+        findings,
+        &place,
+        ("per_customer", &rule.caps.per_customer),
+        rule.caps.budget_fen,
+        pack,
+    );
     if rule.caps.budget_fen.is_none() && (invites(rule) || spends(set, rule)) {
         findings.push(pack.finding("REF-L15", &place, "没有写预算", "写上 caps.budget_fen(分)"));
+    }
+}
+
+/// A cap nobody can reach is no cap.
+fn absurd(
+    findings: &mut Vec<Finding>,
+    place: &str,
+    (key, caps): (&str, &[Cap]),
+    budget_fen: Option<i64>,
+    pack: &PolicyPack,
+) {
+    if pack.maxima.exceeded_by(caps) {
+        findings.push(pack.finding(
+            "REF-L15",
+            &at(place, key),
+            "每人的次数上限高得等于没有",
+            "降到每 30 天不超过 12 次",
+        ));
+    }
+    if budget_fen.is_some_and(|fen| fen > pack.maxima.budget_fen) {
+        findings.push(pack.finding(
+            "REF-L15",
+            &at(place, "budget_fen"),
+            "预算高得等于没有",
+            "写上真正批准的预算(分)",
+        ));
     }
 }
 
@@ -134,10 +175,7 @@ fn quiet(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
 
 fn frequency(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
     let Some(most) = pack.invitations else { return };
-    let too_often = |cap: &Cap| {
-        let asked = i64::from(cap.times).saturating_mul(most.per.get().num_seconds());
-        asked > i64::from(most.times).saturating_mul(cap.per.get().num_seconds())
-    };
+    let too_often = |cap: &Cap| oftener(*cap, most);
     if !rule.caps.per_customer.is_empty() && rule.caps.per_customer.iter().all(too_often) {
         findings.push(pack.finding(
             "REF-L31",

@@ -3,6 +3,7 @@
 mod bounds;
 mod policy;
 mod reward;
+mod roundabout;
 mod targeting;
 #[cfg(test)]
 mod tests;
@@ -22,10 +23,11 @@ pub fn lint(set: &RuleSet, pack: &PolicyPack) -> Vec<Finding> {
     let mut findings = Vec::new();
     bounds::check(&mut findings, set, pack);
     reward::benefits(&mut findings, set, pack);
+    roundabout::check(&mut findings, set, pack);
     for rule in &set.rules {
         trigger::check(&mut findings, rule, pack);
         reward::check(&mut findings, set, rule, pack);
-        targeting::check(&mut findings, rule, pack);
+        targeting::check(&mut findings, set, rule, pack);
         bounds::rule(&mut findings, set, rule, pack);
     }
     words::check(&mut findings, set, pack);

@@ -26,6 +26,8 @@ pub struct PolicyPack {
     /// How often a person may be asked at most (REF-23).
     pub invitations: Option<Cap>,
     programme: ProgrammeCaps,
+    /// Beyond these a cap or a budget is none (REF-08).
+    pub(super) maxima: Maxima,
     /// When a referral tree is frozen for review (REF-10).
     pub subtree_alarm: Option<SubtreeAlarm>,
     /// Whether self-invites are checked for at redemption (REF-15).
@@ -33,6 +35,7 @@ pub struct PolicyPack {
     pub(super) kinds: BTreeMap<String, String>,
     pub(super) bases: BTreeMap<String, String>,
     pub(super) triggers: BTreeMap<String, String>,
+    pub(super) cash_words: Vec<String>,
     pub(super) sources: BTreeSet<String>,
     pub(super) sensitive_words: Vec<String>,
     pub(super) superlatives: Vec<String>,
@@ -48,6 +51,32 @@ pub struct QuietHours {
     pub from: u32,
     /// First minute after, in the morning.
     pub to: u32,
+}
+
+/// The most a cap may allow and still be one. A pack that does not say allows nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Maxima {
+    /// Of one budget, fen.
+    pub(super) budget_fen: i64,
+    /// Per person who is asked or receives.
+    pub(super) per_person: Option<Cap>,
+}
+
+impl Maxima {
+    /// Whether these caps together allow more per person than the pack's line.
+    pub(super) fn exceeded_by(&self, caps: &[Cap]) -> bool {
+        !caps.is_empty()
+            && self
+                .per_person
+                .is_none_or(|most| caps.iter().all(|cap| oftener(*cap, most)))
+    }
+}
+
+/// Whether one cap lets something happen more often than another, as a rate.
+pub(super) fn oftener(cap: Cap, most: Cap) -> bool {
+    let asked = i64::from(cap.times).saturating_mul(most.per.get().num_seconds());
+    asked > i64::from(most.times).saturating_mul(cap.per.get().num_seconds())
 }
 
 /// The line at which a referral tree is looked at by a person (公通字〔2013〕37号: 30 people, 3 levels).

@@ -23,7 +23,9 @@ pub(super) fn benefits(findings: &mut Vec<Finding>, set: &RuleSet, pack: &Policy
                     "改成仅限本人使用的券或服务权益",
                 ));
             }
-            BenefitSpec::Lawful { .. } => {}
+            BenefitSpec::Lawful {
+                pointer, benefit, ..
+            } => cash(findings, pointer, benefit, pack),
             BenefitSpec::Unlawful { pointer, kind } => {
                 if let Some(id) = pack.kinds.get(kind) {
                     findings.push(unlawful(id, &at(pointer, "kind"), kind, pack));
@@ -45,6 +47,31 @@ pub(super) fn benefits(findings: &mut Vec<Finding>, set: &RuleSet, pack: &Policy
             "把邀请人的答谢降到不高于好友的优惠",
         ));
     }
+}
+
+/// Cash under the name of goods or of a privilege (REF-02).
+fn cash(findings: &mut Vec<Finding>, pointer: &str, benefit: &Benefit, pack: &PolicyPack) {
+    let (field, slug) = match benefit {
+        Benefit::Goods { sku, .. } => ("sku", sku),
+        Benefit::Privilege { privilege, .. } => ("privilege", privilege),
+        Benefit::PriceOff { .. } | Benefit::Coupon { .. } => return,
+    };
+    if let Some(word) = cash_word(slug, pack) {
+        findings.push(unlawful("REF-L06", &at(pointer, field), word, pack));
+    }
+}
+
+/// The word for money a slug contains, whole or with digits behind it (`cash100`).
+fn cash_word<'a>(slug: &str, pack: &'a PolicyPack) -> Option<&'a str> {
+    let parts: Vec<&str> = slug
+        .split(['-', '_'])
+        .map(|part| part.trim_matches(|digit: char| digit.is_ascii_digit()))
+        .collect();
+    let padded = format!("-{}-", parts.join("-"));
+    let words = pack.cash_words.iter().map(String::as_str);
+    words
+        .into_iter()
+        .find(|word| padded.contains(&format!("-{word}-")))
 }
 
 fn unlawful(id: &str, place: &str, kind: &str, pack: &PolicyPack) -> Finding {
@@ -88,6 +115,14 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pac
             }
         }
     }
+    for effect in &rule.then {
+        if let EffectKind::Unlock { feature } = &effect.kind
+            && let Some(word) = cash_word(feature, pack)
+        {
+            let place = at(&effect.pointer, "feature");
+            findings.push(unlawful("REF-L06", &place, word, pack));
+        }
+    }
     if !gives(rule) && !unlocks(rule) {
         return;
     }
@@ -101,7 +136,7 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pac
 }
 
 /// What no reward may depend on.
-const DEPENDENCIES: [(Nature, &str, &str, &str); 6] = [
+pub(super) const DEPENDENCIES: [(Nature, &str, &str, &str); 6] = [
     (
         Nature::Payment,
         "REF-L04",

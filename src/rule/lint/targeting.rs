@@ -1,18 +1,18 @@
 //! Whom a rule looks for: never by sensitive classes, minors or foreign sources; never with an open complaint.
 
 use super::{PolicyPack, conjuncts, invites, reads};
-use crate::rule::document::{Comparison, Condition, EffectKind, Op, Operand, Rule};
+use crate::rule::document::{Comparison, Condition, EffectKind, Op, Operand, Rule, RuleSet};
 use crate::rule::fact::Nature;
 use crate::rule::finding::{Finding, at};
 use serde_json::Value as Json;
 
 /// REF-L21, L24, L25, L32, L40.
-pub(super) fn check(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
-    sensitive(findings, rule, pack);
+pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pack: &PolicyPack) {
+    sensitive(findings, set, rule, pack);
     sources(findings, rule, pack);
     if invites(rule) {
         complaints(findings, rule, pack);
-        minors(findings, rule, pack);
+        minors(findings, set, rule, pack);
     }
     for effect in &rule.then {
         if matches!(
@@ -29,7 +29,7 @@ pub(super) fn check(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack)
     }
 }
 
-fn sensitive(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
+fn sensitive(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pack: &PolicyPack) {
     let mut found = |place: &str, what: &str| {
         findings.push(pack.finding(
             "REF-L24",
@@ -48,7 +48,7 @@ fn sensitive(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
     };
     if let Some(when) = &rule.when {
         when.each(&mut |test| {
-            if let Some(word) = words(test).into_iter().find(|word| is_sensitive(word)) {
+            if let Some(word) = words(set, test).into_iter().find(|word| is_sensitive(word)) {
                 found(&test.pointer, word);
             }
         });
@@ -67,13 +67,20 @@ fn sensitive(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
     }
 }
 
-/// The words a comparison names.
-fn words(test: &Comparison) -> Vec<&str> {
+/// What a comparison compares with: written out, or under the name of a parameter.
+fn literal<'a>(set: &'a RuleSet, test: &'a Comparison) -> Option<&'a Json> {
     match &test.operand {
-        Some(Operand::Literal(Json::String(word))) => vec![word],
-        Some(Operand::Literal(Json::Array(items))) => {
-            items.iter().filter_map(Json::as_str).collect()
-        }
+        Some(Operand::Literal(json)) => Some(json),
+        Some(Operand::Parameter(name)) => set.parameters.get(name),
+        Some(Operand::Fact(_)) | None => None,
+    }
+}
+
+/// The words a comparison names.
+pub(super) fn words<'a>(set: &'a RuleSet, test: &'a Comparison) -> Vec<&'a str> {
+    match literal(set, test) {
+        Some(Json::String(word)) => vec![word],
+        Some(Json::Array(items)) => items.iter().filter_map(Json::as_str).collect(),
         _ => Vec::new(),
     }
 }
@@ -129,29 +136,40 @@ fn no_open_complaint(condition: &Condition) -> bool {
         )
 }
 
-fn minors(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
-    let Some(when) = &rule.when else { return };
-    for condition in conjuncts(when) {
-        let Condition::Test(test) = condition else {
-            continue;
-        };
-        let aims = matches!(
-            (&test.op, &test.operand),
-            (Op::Eq, Some(Operand::Literal(Json::Bool(true))))
-                | (Op::Ne, Some(Operand::Literal(Json::Bool(false))))
-        );
-        if aims
-            && test
-                .fact
-                .meaning()
-                .is_ok_and(|meaning| meaning.nature == Nature::Minor)
-        {
-            findings.push(pack.finding(
-                "REF-L25",
-                &test.pointer,
-                "向未成年人自动营销",
-                "排除未成年人",
-            ));
+/// Calls `visit` with every comparison and whether an odd number of `not`s stands above it.
+fn signed<'a>(
+    condition: &'a Condition,
+    negated: bool,
+    visit: &mut impl FnMut(&'a Comparison, bool),
+) {
+    match condition {
+        Condition::All(inner) | Condition::Any(inner) => {
+            for one in inner {
+                signed(one, negated, visit);
+            }
         }
+        Condition::Not(inner) => signed(inner, !negated, visit),
+        Condition::Test(test) => visit(test, negated),
     }
+}
+
+/// Any branch that looks for minors is enough, however deep or negated it stands.
+fn minors(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pack: &PolicyPack) {
+    let Some(when) = &rule.when else { return };
+    signed(when, false, &mut |test, negated| {
+        let meaning = test.fact.meaning();
+        if meaning.is_ok_and(|meaning| meaning.nature == Nature::Minor) {
+            let op = if negated { test.op.negated() } else { test.op };
+            let wanted = literal(set, test).and_then(Json::as_bool);
+            let excludes = matches!((op, wanted), (Op::Eq, Some(false)) | (Op::Ne, Some(true)));
+            if !excludes {
+                findings.push(pack.finding(
+                    "REF-L25",
+                    &test.pointer,
+                    "向未成年人自动营销",
+                    "排除未成年人",
+                ));
+            }
+        }
+    });
 }

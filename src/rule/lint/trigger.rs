@@ -55,7 +55,7 @@ fn unlawful(findings: &mut Vec<Finding>, rule: &Rule, place: &str, name: &str, p
     }
 }
 
-/// A friend who merely registered has not ordered; a prepayment is not an order completed.
+/// Benefits and features follow a friend's completed order alone (REF-05): not a registration, a payment, a rating or a yes.
 fn early(
     findings: &mut Vec<Finding>,
     rule: &Rule,
@@ -63,6 +63,7 @@ fn early(
     kind: EventKind,
     pack: &PolicyPack,
 ) {
+    use EventKind as E;
     let to_inviter = rule.then.iter().any(|effect| {
         matches!(
             &effect.kind,
@@ -72,20 +73,54 @@ fn early(
             }
         )
     });
-    if kind == EventKind::ReferralRedeemed && to_inviter {
-        findings.push(visit(
+    let (gives, unlocks) = (gives(rule), unlocks(rule));
+    let rewards = gives || unlocks;
+    let fix = "奖励改为在好友订单付款、完成并过了退款期(referral.qualified)之后发";
+    match kind {
+        E::ReferralRedeemed if to_inviter || unlocks => findings.push(visit(
             place,
             "好友刚用了邀请码就奖励邀请人,等于按注册付酬",
             pack,
-        ));
-    }
-    if kind == EventKind::PaymentSucceeded && gives(rule) {
-        findings.push(pack.finding(
-            "REF-L04",
+        )),
+        E::PaymentSucceeded if rewards => {
+            findings.push(pack.finding("REF-L04", place, "付了钱就有奖励,等于交费换资格", fix));
+        }
+        E::RatingSubmitted if rewards => {
+            findings.push(pack.finding("REF-L20", place, "评了分就有奖励,等于用好处换评价", fix));
+        }
+        E::ConsentGranted if rewards => findings.push(pack.finding(
+            "REF-L23",
             place,
-            "付了钱就有奖励,等于交费换资格",
-            "奖励改为在好友订单付款、完成并过了退款期(referral.qualified)之后发",
-        ));
+            "给出同意就有奖励或功能,同意就不再是自愿的",
+            "奖励和功能与是否同意无关",
+        )),
+        E::BookingCompleted if unlocks && !gives => findings.push(pack.finding(
+            "REF-L05",
+            place,
+            "要求先消费才开放功能",
+            "任何账号都可以使用",
+        )),
+        E::ReferralReversed if rewards => {
+            findings.push(visit(place, "好友的订单已经退款,没有可奖励的", pack));
+        }
+        E::BookingCompleted
+        | E::ComplaintOpened
+        | E::ComplaintSlaBreached
+        | E::ComplaintResolved
+            if gives =>
+        {
+            findings.push(visit(place, "奖励没有落在好友完成的订单上", pack));
+        }
+        E::ReferralQualified
+        | E::ReferralRedeemed
+        | E::ReferralReversed
+        | E::PaymentSucceeded
+        | E::RatingSubmitted
+        | E::ConsentGranted
+        | E::BookingCompleted
+        | E::ComplaintOpened
+        | E::ComplaintSlaBreached
+        | E::ComplaintResolved => {}
     }
 }
 

@@ -76,10 +76,46 @@ impl Write for Size {
 
 fn read(json: &Json) -> Result<RuleSet, Vec<Finding>> {
     let mut faults = Faults::default();
+    nul(&mut faults, "", json);
+    if !faults.0.is_empty() {
+        return Err(faults.0);
+    }
     let set = document(&mut faults, json);
     match set {
         Some(set) if faults.0.is_empty() => Ok(set),
         _ => Err(faults.0),
+    }
+}
+
+/// Refuses NUL characters wherever they hide: PostgreSQL cannot keep them. The depth is the JSON reader's, 128 at most.
+fn nul(faults: &mut Faults, pointer: &str, json: &Json) {
+    match json {
+        Json::String(text) if text.contains('\0') => {
+            faults.add(
+                pointer,
+                "这里有看不见的 NUL 字符",
+                "删掉它,重新输入这段文字",
+            );
+        }
+        Json::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                nul(faults, &at(pointer, index), item);
+            }
+        }
+        Json::Object(map) => {
+            for (key, value) in map {
+                if key.contains('\0') {
+                    faults.add(
+                        pointer,
+                        "字段名里有看不见的 NUL 字符",
+                        "删掉它,重新输入字段名",
+                    );
+                } else {
+                    nul(faults, &at(pointer, key), value);
+                }
+            }
+        }
+        Json::String(_) | Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 

@@ -275,3 +275,20 @@ proptest! {
         let _ = RuleSet::parse(&text);
     }
 }
+
+#[test]
+fn nul_characters_are_a_finding_wherever_they_hide() {
+    let plain = json!({"schema": 1, "name": "试", "rules": []});
+    for (key, value, place) in [
+        ("name", json!("a\0b"), "/name"),
+        ("parameters", json!({"p": ["x", "\0"]}), "/parameters/p/1"),
+        ("benefits", json!({"a\0": {}}), "/benefits"),
+    ] {
+        let mut document = plain.clone();
+        document[key] = value;
+        let faults = RuleSet::from_json(&document).unwrap_err();
+        assert_eq!(faults[0].pointer, place);
+        assert_eq!(faults[0].id, "RULE-FIELD");
+    }
+    assert!(RuleSet::from_json(&plain).is_ok());
+}

@@ -12,7 +12,7 @@ pub(crate) struct Up;
 
 impl MigrationName for Up {
     fn name(&self) -> &'static str {
-        "m20261126_000017_audit"
+        "m20261126_000016_audit"
     }
 }
 

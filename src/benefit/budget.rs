@@ -1,0 +1,164 @@
+//! What rules and the programme have given, and what they have promised and may still have to give (REF-08).
+//!
+//! Two questions with two answers. A *promise* (an invitation, a welcome) counts everything that is promised already: the
+//! thanks of friends who have come and not ordered yet, and, for a rule, a welcome and a thanks for each invitation nobody
+//! has used. What is *given* counts only what was given, so a later promise never takes an earlier one's money.
+
+use crate::{
+    kernel::{Result, day_bounds},
+    platform::{Ctx, statement},
+    rule::{CompiledRuleSet, NamedBenefit, PolicyPack},
+};
+use chrono::{DateTime, Utc};
+use entity::{invitation, values::InvitationStatus};
+use sea_orm::{ConnectionTrait, Value};
+
+/// Rewards of the programme since its period began. What was revoked is money back; what is held is not given.
+const PROGRAMME_GIVEN: &str = "SELECT CAST(COALESCE(SUM(cost_fen), 0) AS BIGINT) AS amount FROM reward \
+    WHERE cause IN ('welcome', 'thanks') AND status NOT IN ('revoked', 'held') AND created_at >= ?";
+/// Friends whose order is still awaited: each may bring his inviter a thanks.
+const PROGRAMME_AWAITED: &str =
+    "SELECT COUNT(*) AS amount FROM referral WHERE status = 'registered' AND created_at >= ?";
+/// What a rule gave itself, and what friends who came through its invitations brought.
+const RULE_GIVEN: &str = "SELECT CAST(COALESCE(SUM(cost_fen), 0) AS BIGINT) AS amount FROM reward \
+    WHERE status NOT IN ('revoked', 'held') AND (rule_id = ? OR (cause IN ('welcome', 'thanks') AND referral_id IN \
+    (SELECT r.id FROM referral r JOIN invitation i ON i.id = r.invitation_id WHERE i.rule_id = ?)))";
+const RULE_AWAITED: &str = "SELECT COUNT(*) AS amount FROM referral r JOIN invitation i ON i.id = r.invitation_id \
+    WHERE i.rule_id = ? AND r.status = 'registered'";
+const RULE_OPEN: &str = "SELECT COUNT(*) AS amount FROM invitation WHERE rule_id = ? \
+    AND status IN ('scheduled', 'sent', 'opened') AND (expires_at IS NULL OR expires_at > ?)";
+
+async fn amount(db: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<i64> {
+    let row = db
+        .query_one_raw(statement(db.get_database_backend(), sql, values))
+        .await?;
+    Ok(row
+        .map(|row| row.try_get("", "amount"))
+        .transpose()?
+        .unwrap_or_default())
+}
+
+fn cost(gift: Option<&NamedBenefit>) -> i64 {
+    gift.and_then(|gift| gift.benefit.cost_fen())
+        .unwrap_or_default()
+        .max(0)
+}
+
+/// What one friend through an invitation may cost at most.
+fn one_friend(set: &CompiledRuleSet) -> i64 {
+    set.dearest_welcome()
+        .saturating_add(cost(set.inviter_thanks.as_ref()))
+}
+
+/// Since when the programme's money counts.
+fn since(set: &CompiledRuleSet) -> DateTime<Utc> {
+    set.from
+        .map_or(DateTime::<Utc>::UNIX_EPOCH, |day| day_bounds(day).0)
+}
+
+fn programme_budget(set: &CompiledRuleSet) -> Option<i64> {
+    PolicyPack::shipped().programme_caps(&set.caps).budget_fen
+}
+
+async fn programme_given(db: &impl ConnectionTrait, set: &CompiledRuleSet) -> Result<i64> {
+    amount(db, PROGRAMME_GIVEN, vec![since(set).into()]).await
+}
+
+async fn programme_promised(db: &impl ConnectionTrait, set: &CompiledRuleSet) -> Result<i64> {
+    let awaited = amount(db, PROGRAMME_AWAITED, vec![since(set).into()]).await?;
+    let thanks = awaited.saturating_mul(cost(set.inviter_thanks.as_ref()));
+    Ok(programme_given(db, set).await?.saturating_add(thanks))
+}
+
+/// What a rule has given so far, fen.
+pub(super) async fn rule_given(db: &impl ConnectionTrait, rule: &str) -> Result<i64> {
+    amount(db, RULE_GIVEN, vec![rule.into(), rule.into()]).await
+}
+
+async fn rule_promised(
+    db: &impl ConnectionTrait,
+    set: &CompiledRuleSet,
+    rule: &str,
+    now: DateTime<Utc>,
+) -> Result<i64> {
+    let awaited = amount(db, RULE_AWAITED, vec![rule.into()]).await?;
+    let open = amount(db, RULE_OPEN, vec![rule.into(), now.into()]).await?;
+    Ok(rule_given(db, rule)
+        .await?
+        .saturating_add(awaited.saturating_mul(cost(set.inviter_thanks.as_ref())))
+        .saturating_add(open.saturating_mul(one_friend(set))))
+}
+
+/// Whether one more invitation of a rule can be kept: its friend's welcome and thanks are reserved with it.
+pub(super) async fn fits_invitation(
+    ctx: &Ctx,
+    db: &impl ConnectionTrait,
+    set: &CompiledRuleSet,
+    (rule, budget): (&str, i64),
+) -> Result<bool> {
+    let promised = rule_promised(db, set, rule, ctx.env.now()).await?;
+    Ok(promised.saturating_add(one_friend(set)) <= budget)
+}
+
+/// A welcome about to be promised or given.
+pub(super) struct Welcome<'a> {
+    pub(super) invitation: &'a invitation::Model,
+    pub(super) gift: &'a NamedBenefit,
+    /// Whether the friend's link is written already; his thanks and the used invitation are counted then.
+    pub(super) linked: bool,
+}
+
+/// Whether the programme, and the rule that invited, can pay for a welcome and the thanks behind it.
+pub(super) async fn fits_welcome(
+    ctx: &Ctx,
+    db: &impl ConnectionTrait,
+    set: &CompiledRuleSet,
+    welcome: Welcome<'_>,
+) -> Result<bool> {
+    let price = if welcome.linked {
+        cost(Some(welcome.gift))
+    } else {
+        cost(Some(welcome.gift)).saturating_add(cost(set.inviter_thanks.as_ref()))
+    };
+    if let Some(budget) = programme_budget(set)
+        && programme_promised(db, set).await?.saturating_add(price) > budget
+    {
+        return Ok(false);
+    }
+    let Some((rule, budget)) = rule_budget(set, welcome.invitation.rule_id.as_deref()) else {
+        return Ok(true);
+    };
+    let reserved = match welcome.invitation.status {
+        InvitationStatus::Scheduled | InvitationStatus::Sent | InvitationStatus::Opened
+            if !welcome.linked =>
+        {
+            one_friend(set)
+        }
+        _ => 0,
+    };
+    let promised = rule_promised(db, set, rule, ctx.env.now()).await?;
+    Ok(promised.saturating_sub(reserved).saturating_add(price) <= budget)
+}
+
+/// Whether the programme, and the rule that invited, can pay for the thanks they promised.
+pub(super) async fn fits_thanks(
+    db: &impl ConnectionTrait,
+    set: &CompiledRuleSet,
+    rule: Option<&str>,
+) -> Result<bool> {
+    let price = cost(set.inviter_thanks.as_ref());
+    if let Some(budget) = programme_budget(set)
+        && programme_given(db, set).await?.saturating_add(price) > budget
+    {
+        return Ok(false);
+    }
+    let Some((rule, budget)) = rule_budget(set, rule) else {
+        return Ok(true);
+    };
+    Ok(rule_given(db, rule).await?.saturating_add(price) <= budget)
+}
+
+fn rule_budget<'a>(set: &CompiledRuleSet, rule: Option<&'a str>) -> Option<(&'a str, i64)> {
+    let rule = rule?;
+    Some((rule, set.caps_of(rule)?.budget_fen?))
+}
