@@ -18,8 +18,8 @@ mod m20261124_000011_rating;
 mod m20261124_000012_complaint;
 mod m20261124_000013_referral;
 mod m20261126_000014_wallet;
-mod m20261126_000016_ruleset;
-mod m20261126_000017_audit;
+mod m20261126_000015_ruleset;
+mod m20261126_000016_audit;
 
 /// Every migration, oldest first.
 pub struct Migrator;

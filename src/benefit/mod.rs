@@ -28,6 +28,7 @@ mod schedule;
 mod sending;
 mod suppression;
 mod task;
+mod till;
 mod view;
 mod words;
 

@@ -1,7 +1,7 @@
 //! What growth does when others tell something.
 
 use super::{
-    events::InvitationSent, invite, qualify, redeem, reversal, reward, sending, suppression,
+    events::InvitationSent, invite, qualify, reversal, reward, sending, suppression, till,
 };
 use crate::{
     booking::BookingCompleted,
@@ -15,8 +15,7 @@ use crate::{
 };
 use entity::{
     customer_tag,
-    ids::{AccountId, BookingId, InvitationId, RewardId},
-    values::{RewardCause, RewardStatus},
+    ids::{BookingId, InvitationId, RewardId},
 };
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use serde_json::Value;
@@ -58,7 +57,7 @@ impl Consumer for Orders {
         match event.kind.as_str() {
             BookingCompleted::KIND => {
                 let done: BookingCompleted = event.read()?;
-                use_welcome(ctx, tx, done.customer_id, done.booking_id).await?;
+                till::used(ctx, tx, done.booking_id).await?;
                 qualify::completed(
                     ctx,
                     tx,
@@ -79,39 +78,6 @@ impl Consumer for Orders {
             _ => qualify::window_over(ctx, tx, event.subject::<BookingId>()?).await,
         }
     }
-}
-
-/// The newcomer's price benefit belongs to his first visit: when that is done, the benefit is used.
-async fn use_welcome(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    customer: AccountId,
-    booking: BookingId,
-) -> Result<()> {
-    use entity::reward::{Column, Entity};
-    let Some(link) = redeem::of_invitee(tx, customer).await? else {
-        return Ok(());
-    };
-    let waiting = Entity::find()
-        .filter(Column::ReferralId.eq(link.id))
-        .filter(Column::AccountId.eq(customer))
-        .filter(Column::Cause.eq(RewardCause::Welcome))
-        .filter(Column::Kind.eq("price_off"))
-        .filter(Column::Status.eq(RewardStatus::Granted))
-        .all(tx)
-        .await?;
-    for reward in waiting {
-        reward::step(
-            ctx,
-            tx,
-            reward.id,
-            RewardStatus::Used,
-            "首单已使用",
-            Some(booking),
-        )
-        .await?;
-    }
-    Ok(())
 }
 
 /// Consent taken back: what waits is cancelled, what was inferred goes (CR-33); what was earned stays (CR-34).
@@ -197,12 +163,7 @@ impl Consumer for Timers {
         match event.kind.as_str() {
             invite::SEND_DUE => sending::due(ctx, tx, event.subject::<InvitationId>()?).await,
             invite::EXPIRY_DUE => sending::expired(ctx, tx, event.subject::<InvitationId>()?).await,
-            _ => {
-                let id = event.subject::<RewardId>()?;
-                reward::step(ctx, tx, id, RewardStatus::Expired, "已过有效期", None)
-                    .await
-                    .map(drop)
-            }
+            _ => till::expire(ctx, tx, event.subject::<RewardId>()?).await,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Rewards: given once, moved along their states, with a history.
 
+use super::till;
 use crate::{
     kernel::{AppError, Result, Span},
     outbox::timer,
     platform::{Ctx, OneByKey},
     rule::{Benefit, NamedBenefit},
+    wallet,
 };
 use entity::{
     ids::{AccountId, BookingId, ReferralId, RewardEventId, RewardId},
@@ -107,6 +109,10 @@ pub(super) async fn give(
         return Ok(None);
     }
     note(ctx, tx, id, None, gift.status, &gift.reason).await?;
+    if granted {
+        let whose = (id, gift.account_id);
+        till::open(ctx, tx, whose, &gift.benefit.benefit, expires_at).await?;
+    }
     if let Some(at) = expires_at {
         timer::schedule(tx, &ctx.env, EXPIRY_DUE, id, at).await?;
     }
@@ -173,6 +179,10 @@ pub(super) async fn step(
     }
     change.update(tx).await?;
     note(ctx, tx, id, Some(row.status), to, reason).await?;
+    if matches!(to, RewardStatus::Revoked | RewardStatus::Expired) {
+        // A visit that is booked already keeps the price it was booked at.
+        wallet::cancel(tx, id.0).await?;
+    }
     if to != RewardStatus::Granted {
         timer::cancel(tx, &ctx.env, EXPIRY_DUE, id).await?;
     }
@@ -199,6 +209,7 @@ pub(super) async fn release(ctx: &Ctx, tx: &DatabaseTransaction, id: RewardId) -
     }
     .update(tx)
     .await?;
+    till::open(ctx, tx, (id, row.account_id), &benefit, expires_at).await?;
     if let Some(at) = expires_at {
         timer::schedule(tx, &ctx.env, EXPIRY_DUE, id, at).await?;
     }

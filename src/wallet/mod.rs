@@ -7,4 +7,4 @@
 
 mod voucher;
 
-pub use voucher::{Discount, New, best, cancel, fate, issue, release, spend};
+pub use voucher::{Discount, New, best, cancel, fate, is_held, issue, release, spend};

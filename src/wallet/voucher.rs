@@ -9,7 +9,8 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -159,6 +160,17 @@ pub async fn cancel(tx: &DatabaseTransaction, source: Uuid) -> Result<bool> {
         .exec(tx)
         .await?;
     Ok(gone.rows_affected == 1)
+}
+
+/// Whether an unfinished booking holds the voucher of a source.
+///
+/// # Errors
+/// A database fault.
+pub async fn is_held(tx: &DatabaseTransaction, source: Uuid) -> Result<bool> {
+    let held = Entity::find()
+        .filter(Column::SourceId.eq(source))
+        .filter(Column::Status.eq(VoucherStatus::Reserved));
+    Ok(held.count(tx).await? > 0)
 }
 
 /// Sources whose vouchers a booking holds or has used, with where they stand.

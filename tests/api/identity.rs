@@ -100,7 +100,6 @@ on_both! {
         let wrong = |name: &str| json!({"username": name, "password": "not the password"});
         let manager = app.staff(&[StaffRole::Manager]).await;
         assert!(!manager.token.is_empty());
-        app.stranger().post("auth/staff", wrong("a\u{0}b")).await.problem(401, "unauthenticated");
         let one = app.stranger().post("auth/staff", wrong("staff0")).await.problem(401, "unauthenticated");
         let two = app.stranger().post("auth/staff", wrong("nobody")).await.problem(401, "unauthenticated");
         assert_eq!(one["detail"], two["detail"]);
