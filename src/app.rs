@@ -83,10 +83,13 @@ impl Node {
             .to_std()
             .unwrap_or(Duration::from_secs(10));
         drop(self.housekeeping);
-        self.server.stop(true).await;
+        // The workers first: a pooled connection belongs to the runtime of the server thread that opened it, so an event
+        // that is handled after the server's threads have ended would find its connection dead. What requests still
+        // write meanwhile stays in the outbox for the next node.
         if let Some(workers) = self.workers {
             workers.stop(grace).await;
         }
+        self.server.stop(true).await;
         if let Some(sandbox) = self.sandbox {
             sandbox.shutdown().await;
         }
