@@ -4,6 +4,13 @@
 //! `LINJIAN__QUEUE__REDIS_URL` on those services (an empty database each time). Bounded: some hundreds of requests.
 //! The figures in docs/performance.md come from here.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "a measurement reads JSON and divides counts"
+)]
+
 use chrono::Duration;
 use entity::{
     booking,
@@ -18,20 +25,23 @@ use linjian::{
     platform::{
         Ctx,
         sealed::{Column, seal},
+        statement,
     },
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
-    QueryFilter, Statement,
+    QueryFilter,
 };
 use serde_json::{Value, json};
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const RATINGS: usize = 200;
 const BOOKINGS: usize = 300;
 const AT_ONCE: usize = 8;
+/// Half hours of a visit with its travel time.
+const CELLS: i64 = 5;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
@@ -315,73 +325,36 @@ fn answers(service: &Value) -> Value {
     Value::Object(questions.iter().filter_map(answer).collect())
 }
 
-/// The rows of a booking as plain statements: what the database alone would allow.
+/// Copies a booking's rows as plain statements; `?` as everywhere in the house.
+struct Copy {
+    booking: String,
+    template: BookingId,
+}
+
+/// As many rows as the HTTP calls wrote, as plain statements: what the database alone would allow.
 async fn raw(node: &Node) -> Outcome<f64> {
     let db = node.ctx.db.clone();
-    let template = booking::Entity::find()
+    let held = booking::Entity::find()
         .filter(booking::Column::Status.eq(BookingStatus::PendingPayment))
         .all(db.read())
         .await?;
-    let template = template.first().ok_or("no booking to copy")?.id;
-    let backend = db.backend();
-    let places = |sql: &str| {
-        let postgres = backend == sea_orm::DbBackend::Postgres;
-        let mut number = 0;
-        sql.chars()
-            .map(|c| {
-                if c == '?' && postgres {
-                    number += 1;
-                    format!("${number}")
-                } else {
-                    c.to_string()
-                }
-            })
-            .collect::<String>()
-    };
+    let template = held.first().ok_or("no booking to copy")?.id;
     let columns = "customer_id, service_id, worker_id, status, start_at, end_at, area, address, contact_phone, answers, quote, \
                    total_fen, prepaid_fen, refunded_fen, hold_expires_at, rework_of, confirmed_at, completed_at, created_at, updated_at";
-    let copy = places(&format!(
+    let insert = format!(
         "INSERT INTO booking (id, {columns}) SELECT ?, {columns} FROM booking WHERE id = ?"
-    ));
-    let note = places(
-        "INSERT INTO booking_event (id, booking_id, at, what) SELECT ?, id, created_at, 'x' FROM booking WHERE id = ?",
     );
-    let cell = places(
-        "INSERT INTO reservation (worker_id, cell_at, booking_id) SELECT worker_id, ?, id FROM booking WHERE id = ?",
-    );
-    let timer = places(
-        "INSERT INTO timer (id, kind, subject_id, due_at, fired_at, cancelled_at, created_at) SELECT ?, 'measure', id, created_at, created_at, NULL, created_at FROM booking WHERE id = ?",
-    );
+    let copy = Arc::new(Copy {
+        booking: insert,
+        template,
+    });
     let begun = Instant::now();
     let mut tasks = Vec::new();
     for lane in 0..AT_ONCE {
-        let (db, copy, note, cell, timer) = (
-            db.clone(),
-            copy.clone(),
-            note.clone(),
-            cell.clone(),
-            timer.clone(),
-        );
-        let env = node.ctx.env.clone();
+        let (ctx, copy) = (node.ctx.clone(), copy.clone());
         tasks.push(tokio::spawn(async move {
             for number in (lane..BOOKINGS).step_by(AT_ONCE) {
-                let id: uuid::Uuid = env.id();
-                let tx = db.begin_write().await?;
-                let run = async |sql: &str, values: Vec<sea_orm::Value>| {
-                    tx.execute_raw(Statement::from_sql_and_values(backend, sql, values))
-                        .await
-                };
-                run(&copy, vec![id.into(), template.0.into()]).await?;
-                run(&note, vec![env.id::<uuid::Uuid>().into(), id.into()]).await?;
-                for step in 0..6_i64 {
-                    let at = chrono::DateTime::<chrono::Utc>::from_timestamp(
-                        i64::try_from(number)? * 100_000 + step * 1800,
-                        0,
-                    );
-                    run(&cell, vec![at.into(), id.into()]).await?;
-                }
-                run(&timer, vec![env.id::<uuid::Uuid>().into(), id.into()]).await?;
-                tx.commit().await?;
+                rows(&ctx, &copy, i64::try_from(number)?).await?;
             }
             Outcome::Ok(())
         }));
@@ -390,4 +363,28 @@ async fn raw(node: &Node) -> Outcome<f64> {
         task.await??;
     }
     Ok(BOOKINGS as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// One booking's rows in one transaction.
+async fn rows(ctx: &Ctx, copy: &Copy, number: i64) -> Outcome<()> {
+    let (id, event, timer): (uuid::Uuid, uuid::Uuid, uuid::Uuid) =
+        (ctx.env.id(), ctx.env.id(), ctx.env.id());
+    let tx = ctx.db.begin_write().await?;
+    let run = async |sql: &str, values: Vec<sea_orm::Value>| {
+        tx.execute_raw(statement(ctx.db.backend(), sql, values))
+            .await
+    };
+    run(&copy.booking, vec![id.into(), copy.template.into()]).await?;
+    let note = "INSERT INTO booking_event (id, booking_id, at, what) SELECT ?, id, created_at, 'x' FROM booking WHERE id = ?";
+    run(note, vec![event.into(), id.into()]).await?;
+    let cell = "INSERT INTO reservation (worker_id, cell_at, booking_id) SELECT worker_id, ?, id FROM booking WHERE id = ?";
+    for step in 0..CELLS {
+        let at = chrono::DateTime::<chrono::Utc>::from_timestamp(number * 100_000 + step * 1800, 0);
+        run(cell, vec![at.into(), id.into()]).await?;
+    }
+    let due = "INSERT INTO timer (id, kind, subject_id, due_at, fired_at, cancelled_at, created_at) \
+               SELECT ?, 'measure', id, created_at, created_at, NULL, created_at FROM booking WHERE id = ?";
+    run(due, vec![timer.into(), id.into()]).await?;
+    tx.commit().await?;
+    Ok(())
 }

@@ -1,5 +1,10 @@
 //! Migrations and entities describe the same tables, on SQLite column by column and on PostgreSQL by name and type.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that finds something missing has failed, and says where"
+)]
+
 use entity::{
     account, audit_entry, booking, booking_event, cap_lock, chain_head, checklist_item, complaint,
     consent_record, consent_state, customer_tag, decision, deployment, idempotency, inbox,

@@ -102,14 +102,14 @@ async fn draft(cast: &Cast<'_>, staff: &Client) -> Result<()> {
         .flatten()
         .filter(|one| one["severity"] == "block")
     {
-        let line = format!(
+        let told = format!(
             "· {} {}({})→ {}",
             said(&one["id"]),
             said(&one["message"]),
             said(&one["clause"]),
             said(&one["fix"])
         );
-        say.tell(&line, &line);
+        say.tell(&told, &told);
     }
     let refused = staff
         .try_post(&format!("admin/rulesets/{id}/publish"), json!({}))

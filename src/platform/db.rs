@@ -173,10 +173,7 @@ pub fn statement(backend: DbBackend, sql: &str, values: Vec<Value>) -> Statement
 #[async_trait::async_trait]
 pub trait OneByKey<M> {
     /// The row, if there is one.
-    async fn one_by_key<C: ConnectionTrait + Sync>(
-        self,
-        db: &C,
-    ) -> Result<Option<M>, sea_orm::DbErr>;
+    async fn one_by_key<C: ConnectionTrait>(self, db: &C) -> Result<Option<M>, sea_orm::DbErr>;
 }
 
 #[async_trait::async_trait]
@@ -185,7 +182,7 @@ where
     E: EntityTrait + 'static,
     E::Model: FromQueryResult + Send + Sync,
 {
-    async fn one_by_key<C: ConnectionTrait + Sync>(
+    async fn one_by_key<C: ConnectionTrait>(
         self,
         db: &C,
     ) -> Result<Option<E::Model>, sea_orm::DbErr> {

@@ -168,7 +168,7 @@ async fn burst(backend: Backend) {
     for task in tasks {
         task.await.unwrap();
     }
-    let settled = linjian::outbox::settle(app.ctx(), std::time::Duration::from_secs(60))
+    let settled = linjian::outbox::settle(app.ctx(), std::time::Duration::from_mins(1))
         .await
         .unwrap();
     node.kill().unwrap();

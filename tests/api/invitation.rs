@@ -128,7 +128,7 @@ on_both! {
 
     async fn a_second_delighted_visit_within_the_week_is_not_asked_again(app) {
         let mei = delighted(app, "mei").await;
-        let (crew, _) = (app.crew("13800001001").await, ());
+        let crew = app.crew("13800001001").await;
         let service = app.service("daily-cleaning").await;
         let mut body = app.booking_body(&service, &app.slot(&service).await);
         body["worker_id"] = json!(crew.id);
@@ -227,10 +227,10 @@ on_both! {
         let list = service.get(&format!("admin/suppressions?customer_id={}", mei.id)).await.expect(200);
         let one = &list["items"][0];
         assert_eq!((&one["appeal"], &one["lifted_at"]), (&json!(true), &Value::Null));
-        let lift = format!("admin/suppressions/{}/lift", one["id"].as_str().unwrap());
-        app.staff(&[StaffRole::Marketing]).await.post(&lift, json!({})).await.problem(403, "forbidden");
-        assert!(service.post(&lift, json!({})).await.expect(200)["lifted_at"].is_string());
-        service.post(&lift, json!({})).await.problem(409, "invalid_state");
+        let path = format!("admin/suppressions/{}/lift", one["id"].as_str().unwrap());
+        app.staff(&[StaffRole::Marketing]).await.post(&path, json!({})).await.problem(403, "forbidden");
+        assert!(service.post(&path, json!({})).await.expect(200)["lifted_at"].is_string());
+        service.post(&path, json!({})).await.problem(409, "invalid_state");
     }
 
     async fn who_did_not_consent_is_told_so_once_and_in_words(app) {

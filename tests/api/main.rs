@@ -4,6 +4,12 @@
     unreachable_pub,
     reason = "the support modules are private to this one binary"
 )]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that finds something missing has failed, and says where"
+)]
 
 #[path = "../support/mod.rs"]
 #[macro_use]

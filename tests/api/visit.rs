@@ -166,20 +166,20 @@ on_both! {
         let booking = books_at(app, &mei, &start).await;
         app.pays(&mei, &booking, 8000).await;
         let path = format!("bookings/{}/rating", id_of(&booking));
-        let stars = |value: i64| json!({ "quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": value });
-        mei.post(&path, stars(4)).await.problem(409, "invalid_state");
+        let five = |value: i64| json!({ "quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": value });
+        mei.post(&path, five(4)).await.problem(409, "invalid_state");
         app.serves(&mei, &crew, &booking).await;
-        li.post(&path, stars(4)).await.problem(404, "not_found");
+        li.post(&path, five(4)).await.problem(404, "not_found");
         for value in [0, 6] {
-            let fault = mei.post(&path, stars(value)).await.problem(422, "validation");
+            let fault = mei.post(&path, five(value)).await.problem(422, "validation");
             assert_eq!(fault["errors"][0]["pointer"], "/value");
         }
-        mei.post_without_key(&path, stars(4)).await.problem(422, "idempotency_key_required");
-        let answer = mei.post_with_key(&path, "stars", stars(4)).await;
+        mei.post_without_key(&path, five(4)).await.problem(422, "idempotency_key_required");
+        let answer = mei.post_with_key(&path, "stars", five(4)).await;
         assert!(String::from_utf8_lossy(&answer.bytes).contains("\"score\":4.8,"));
         let rating = answer.expect(201);
-        assert_eq!(mei.post_with_key(&path, "stars", stars(4)).await.expect(201), rating);
-        mei.post(&path, stars(5)).await.problem(409, "conflict");
+        assert_eq!(mei.post_with_key(&path, "stars", five(4)).await.expect(201), rating);
+        mei.post(&path, five(5)).await.problem(409, "conflict");
     }
 
     async fn recording_a_worker_never_turns_staff_or_another_worker_into_him(app) {

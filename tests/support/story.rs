@@ -59,6 +59,7 @@ impl TestApp {
     }
 
     /// What a booking of `service` at `start_at` posts.
+    #[expect(clippy::unused_self, reason = "one of the verbs of the app")]
     pub fn booking_body(&self, service: &Value, start_at: &Value) -> Value {
         json!({
             "service_id": service["id"], "start_at": start_at, "area": AREA, "answers": answers(service),
