@@ -303,7 +303,7 @@ fn open_answer(ctx: &Ctx, owner: AccountId, kept: &Value) -> Result<Value> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// Forgets keys and answers that are older than [`KEPT_FOR`]: a caller who retries does so within minutes.
+/// Forgets keys and answers that are older than three days: a caller who retries does so within minutes.
 ///
 /// # Errors
 /// A database fault.
