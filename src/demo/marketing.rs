@@ -102,11 +102,12 @@ async fn draft(cast: &Cast<'_>, staff: &Client) -> Result<()> {
         .flatten()
         .filter(|one| one["severity"] == "block")
     {
+        let clause = one["clause"].as_str();
+        let clause = clause.map_or_else(String::new, |clause| format!("({clause})"));
         let told = format!(
-            "· {} {}({})→ {}",
+            "· {} {}{clause} → {}",
             said(&one["id"]),
             said(&one["message"]),
-            said(&one["clause"]),
             said(&one["fix"])
         );
         say.tell(&told, &told);

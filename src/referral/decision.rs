@@ -3,7 +3,7 @@
 use crate::{
     kernel::{Cursor, Result},
     platform::Ctx,
-    rule::{BlockedBy, Decision, Facts, Outcome},
+    rule::{BlockedBy, Decision, EventKind, Facts, Outcome},
 };
 use entity::{
     decision,
@@ -83,7 +83,13 @@ pub(super) async fn record(ctx: &Ctx, tx: &DatabaseTransaction, new: New<'_>) ->
 pub(super) struct Filter {
     pub(super) customer: Option<AccountId>,
     pub(super) booking: Option<BookingId>,
-    pub(super) event: Option<String>,
+    pub(super) event: Option<Which>,
+}
+
+/// Which events.
+pub(super) enum Which {
+    One(EventId),
+    Kind(EventKind),
 }
 
 pub(super) async fn page(
@@ -100,8 +106,12 @@ pub(super) async fn page(
     if let Some(booking) = filter.booking {
         query = query.filter(decision::Column::BookingId.eq(booking));
     }
-    if let Some(event) = filter.event {
-        query = query.filter(decision::Column::EventKind.eq(event));
+    match filter.event {
+        Some(Which::One(event)) => query = query.filter(decision::Column::EventId.eq(event)),
+        Some(Which::Kind(kind)) => {
+            query = query.filter(decision::Column::EventKind.eq(kind.name()));
+        }
+        None => {}
     }
     if let Some(before) = cursor.before {
         query = query.filter(decision::Column::Id.lt(DecisionId(before)));

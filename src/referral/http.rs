@@ -1,7 +1,7 @@
 //! Decisions: for the person, and for staff.
 
 use super::{
-    decision::{self, Filter},
+    decision::{self, Filter, Which},
     why::{self, WhyOut},
 };
 use crate::{
@@ -51,7 +51,7 @@ async fn my_why(ctx: web::Data<Ctx>, actor: Actor<Customer>) -> Result<HttpRespo
 struct DecisionQuery {
     customer_id: Option<AccountId>,
     booking_id: Option<BookingId>,
-    /// `rating.submitted` …
+    /// An event's id, or a kind: `rating.submitted` …
     event: Option<String>,
     limit: Option<u64>,
     cursor: Option<String>,
@@ -96,6 +96,16 @@ fn out(row: table::Model) -> DecisionOut {
     }
 }
 
+/// One event by its id, or all of a kind: `rating.submitted`, with or without its version.
+fn which(text: &str) -> Result<Which> {
+    if let Ok(id) = text.parse::<uuid::Uuid>() {
+        return Ok(Which::One(EventId(id)));
+    }
+    let kind = EventKind::parse(text.strip_suffix(".v1").unwrap_or(text));
+    let kind = kind.ok_or_else(|| AppError::field("/query/event", "unknown", "没有这种事件"))?;
+    Ok(Which::Kind(kind))
+}
+
 /// Decisions with every condition's wanted and found value. For marketing and operations.
 #[utoipa::path(tag = "staff", params(DecisionQuery), security(("bearer" = [])),
     responses((status = 200, body = Page<DecisionOut>), (status = 403, body = Problem)))]
@@ -120,16 +130,10 @@ async fn decisions(
         cursor,
     } = query.0;
     let cursor = Cursor::parse(limit, cursor.as_deref())?;
-    if event
-        .as_deref()
-        .is_some_and(|name| EventKind::parse(name).is_none())
-    {
-        return Err(AppError::field("/query/event", "unknown", "没有这种事件"));
-    }
     let filter = Filter {
         customer: customer_id,
         booking: booking_id,
-        event,
+        event: event.as_deref().map(which).transpose()?,
     };
     let rows = decision::page(ctx.db.read(), cursor, filter).await?;
     Ok(HttpResponse::Ok().json(cursor.page(rows, |row| row.id.0, out)))

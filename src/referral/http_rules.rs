@@ -227,7 +227,7 @@ struct BacktestIn {
     against: String,
 }
 
-/// Replay recorded decisions through this set and another; at most 366 days and 100,000 decisions (`truncated` says when
+/// Replay recorded decisions through this set and another; at most 100,000 decisions (`truncated` says when
 /// there were more). The facts are those recorded then: a fact the rules of that time did not read, an event they did not
 /// listen to, and whoever had not consented are not in it, so a draft that looks at new facts fires less here than it will.
 #[utoipa::path(tag = "staff", request_body = BacktestIn, security(("bearer" = [])),

@@ -224,8 +224,11 @@ on_both! {
         let strict = drafts(&marketing, &strict).await;
         let out = marketing.post(&format!("admin/rulesets/{strict}/backtest"), span("live")).await.expect(200);
         assert_eq!((&out["gained"], &out["lost"]), (&json!(0), &json!(1)), "{out}");
-        let long = json!({ "from": "2020-01-01", "to": "2026-01-01", "against": "live" });
-        marketing.post(&format!("admin/rulesets/{same}/backtest"), long).await.problem(422, "validation");
+        let path = format!("admin/rulesets/{same}/backtest");
+        let ever = json!({ "from": "2020-01-01", "to": "2099-12-31", "against": "live" });
+        assert_eq!(marketing.post(&path, ever).await.expect(200)["lost"], 0, "the whole history");
+        let backwards = json!({ "from": "2026-01-02", "to": "2026-01-01", "against": "live" });
+        marketing.post(&path, backwards).await.problem(422, "validation");
     }
 
     async fn a_cap_holds_when_two_ratings_are_decided_at_once(app) {
