@@ -26,6 +26,8 @@ pub struct Model {
     pub created_by: Option<AccountId>,
     /// Who wrote the document last; neither he nor the author approves it.
     pub updated_by: Option<AccountId>,
+    /// Which set it replaced when it was published: where a rollback goes.
+    pub previous_id: Option<RulesetId>,
     /// The second person, where findings need one.
     pub approved_by: Option<AccountId>,
     /// Published at.

@@ -15,8 +15,9 @@ impl MigrationName for Up {
 }
 
 /// Columns added: table, column.
-const COLUMNS: [(&str, &str); 6] = [
+const COLUMNS: [(&str, &str); 7] = [
     ("ruleset", "updated_by"),
+    ("ruleset", "previous_id"),
     ("invitation", "send_from"),
     ("invitation", "send_to"),
     ("customer_tag", "referral_id"),

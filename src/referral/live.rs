@@ -102,6 +102,7 @@ pub async fn install_default(ctx: &Ctx) -> Result<()> {
         status: Set(RulesetStatus::Live),
         created_by: Set(None),
         updated_by: Set(None),
+        previous_id: Set(None),
         approved_by: Set(None),
         published_at: Set(Some(now)),
         retired_at: Set(None),

@@ -13,7 +13,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QuerySelect,
 };
 
 /// Everything that can be said about a document now.
@@ -70,7 +70,14 @@ pub(super) async fn publish(
         ));
     }
     lawful(&row)?;
-    switch(ctx, tx, live, row).await
+    let previous_id = live.as_ref().map(|live| live.id);
+    switch(ctx, tx, live, row.id).await?;
+    let replaced = ruleset::ActiveModel {
+        id: Set(row.id),
+        previous_id: Set(previous_id),
+        ..Default::default()
+    };
+    Ok(replaced.update(tx).await?)
 }
 
 /// Refuses what blocks, and what needs a second person's yes and has none.
@@ -89,8 +96,8 @@ fn lawful(row: &ruleset::Model) -> Result<()> {
     Err(AppError::new(Code::RuleRejected, what).with("findings", serde_json::to_value(&found)?))
 }
 
-/// Puts an earlier version back in force: the highest one below the live one, so that twice in a row goes further back;
-/// or a named one.
+/// Puts an earlier version back in force: the one the live set replaced when it was published, so that twice in a row
+/// goes further back and a version once taken back stays so; or a named one.
 ///
 /// # Errors
 /// `not_found` when there is none; `rule_rejected` when the law pack has come to block it since, or to want an approval
@@ -102,25 +109,27 @@ pub(super) async fn rollback(
 ) -> Result<ruleset::Model> {
     in_order(ctx, tx).await?;
     let live = live_for_update(tx).await?;
-    let mut query = ruleset::Entity::find()
-        .select_only()
-        .column(ruleset::Column::Id)
-        .filter(ruleset::Column::Status.eq(RulesetStatus::Retired));
-    if let Some(version) = version {
-        query = query.filter(ruleset::Column::Version.eq(version));
-    } else if let Some(live) = &live {
-        query = query.filter(ruleset::Column::Version.lt(live.version));
-    }
-    let target: Option<RulesetId> = query
-        .order_by_desc(ruleset::Column::Version)
-        .limit(1)
-        .into_tuple()
-        .all(tx)
-        .await?
-        .pop();
+    let target = match version {
+        Some(version) => retired(tx, version).await?,
+        None => live.as_ref().and_then(|live| live.previous_id),
+    };
     let row = lock(tx, target.ok_or_else(AppError::not_found)?).await?;
     lawful(&row)?;
-    switch(ctx, tx, live, row).await
+    switch(ctx, tx, live, row.id).await?;
+    by_id(tx, row.id).await
+}
+
+/// The retired set of a version.
+async fn retired(tx: &DatabaseTransaction, version: i32) -> Result<Option<RulesetId>> {
+    let found = ruleset::Entity::find()
+        .select_only()
+        .column(ruleset::Column::Id)
+        .filter(ruleset::Column::Status.eq(RulesetStatus::Retired))
+        .filter(ruleset::Column::Version.eq(version))
+        .into_tuple()
+        .all(tx)
+        .await?;
+    Ok(found.into_iter().next())
 }
 
 /// The live row, locked: two publishes at once go one after the other.
@@ -135,8 +144,8 @@ async fn switch(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     live: Option<ruleset::Model>,
-    next: ruleset::Model,
-) -> Result<ruleset::Model> {
+    next: RulesetId,
+) -> Result<()> {
     let now = ctx.env.now();
     if let Some(live) = live {
         ruleset::ActiveModel {
@@ -150,7 +159,7 @@ async fn switch(
         .await?;
     }
     ruleset::ActiveModel {
-        id: Set(next.id),
+        id: Set(next),
         status: Set(RulesetStatus::Live),
         published_at: Set(Some(now)),
         retired_at: Set(None),
@@ -159,5 +168,5 @@ async fn switch(
     }
     .update(tx)
     .await?;
-    by_id(tx, next.id).await
+    Ok(())
 }

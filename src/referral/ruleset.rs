@@ -149,6 +149,7 @@ pub(super) async fn create(
         status: Set(RulesetStatus::Draft),
         created_by: Set(Some(author)),
         updated_by: Set(Some(author)),
+        previous_id: Set(None),
         approved_by: Set(None),
         published_at: Set(None),
         retired_at: Set(None),

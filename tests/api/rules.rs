@@ -83,6 +83,16 @@ on_both! {
         assert_eq!(named["version"], 3);
     }
 
+    async fn a_version_that_was_taken_back_is_not_where_the_next_rollback_goes(app) {
+        let marketing = publishes(app, &shipped()).await;
+        let back = marketing.post("admin/rulesets/rollback", json!({})).await.expect(200);
+        assert_eq!(back["version"], 1);
+        publishes(app, &shipped()).await;
+        assert_eq!(live(&marketing).await, [3]);
+        let back = marketing.post("admin/rulesets/rollback", json!({})).await.expect(200);
+        assert_eq!(back["version"], 1, "version 2 had been taken back");
+    }
+
     async fn what_blocks_is_not_published_and_says_why(app) {
         let marketing = app.staff(&[StaffRole::Marketing]).await;
         let document = with_rules(&json!([{"id": "paid", "title": "付款有礼", "on": ["payment.succeeded"],
