@@ -15,7 +15,7 @@ use crate::{
 };
 use clap::Parser;
 use command::{Cli, Command, DeadCommand, RulesetCommand, StaffCommand};
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 /// Runs the command the process was started with.
 pub fn main() -> ExitCode {
@@ -102,6 +102,7 @@ fn listen_to_logs(settings: &Settings, quiet: bool) {
     };
     let logs = fmt()
         .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     if settings.log.format == "json" {
         logs.json().init();

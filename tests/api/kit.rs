@@ -143,3 +143,52 @@ async fn a_node_that_stops_in_mid_flight_loses_nothing_on_sqlite_and_memory() {
 async fn a_node_that_stops_in_mid_flight_loses_nothing_on_postgres_and_redis() {
     stops_in_mid_flight(Backend::Production).await;
 }
+
+async fn counts_calls(backend: Backend) {
+    let few = [("limits.per_account", "5"), ("limits.staff_login", "3")];
+    let app = TestApp::with(backend, linjian::app::Half::ApiOnly, &few).await;
+    let (mei, li) = (app.customer("mei").await, app.customer("li").await);
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        statuses.push(mei.get("me").await.status);
+    }
+    assert!(
+        statuses.contains(&200) && statuses.contains(&429),
+        "{statuses:?}"
+    );
+    let refused = mei.get("me").await;
+    let wait: u64 = refused.headers["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    refused.problem(429, "rate_limited");
+    assert_eq!(
+        li.get("me").await.status,
+        200,
+        "another account has its own budget"
+    );
+    let guess = json!({ "username": "boss", "password": "guess" });
+    let mut guesses = Vec::new();
+    for _ in 0..5 {
+        guesses.push(
+            app.stranger()
+                .post("auth/staff", guess.clone())
+                .await
+                .status,
+        );
+    }
+    assert_eq!(guesses, [401, 401, 401, 429, 429]);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_calls_of_one_account_are_told_when_to_come_back_on_sqlite_and_memory() {
+    counts_calls(Backend::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_calls_of_one_account_are_told_when_to_come_back_on_postgres_and_redis() {
+    counts_calls(Backend::Production).await;
+}
