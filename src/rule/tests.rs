@@ -65,7 +65,7 @@ fn the_shipped_set_has_nothing_that_blocks() {
         .collect();
     assert_eq!(ids, ["REF-L13", "REF-L13", "RULE-BUDGET"]);
     assert!(checked.publishable());
-    assert_eq!(checked.worst_case.fen, Some(5_000_000));
+    assert_eq!(checked.worst_case.fen, Some(12_000_000));
 }
 
 #[test]

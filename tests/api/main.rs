@@ -23,6 +23,7 @@ mod crash;
 mod identity;
 mod invitation;
 mod kit;
+mod notify;
 mod outbox;
 mod payment;
 mod photo;
