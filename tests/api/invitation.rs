@@ -5,6 +5,7 @@ use crate::{
     support::{Person, TestApp},
 };
 use entity::values::StaffRole;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
 const DELIGHTED: [u8; 5] = [5, 5, 5, 5, 4];
@@ -243,5 +244,37 @@ on_both! {
         let sentences = baseline["sentences"].as_array().unwrap();
         assert_eq!(sentences.len(), 1, "{why}");
         assert!(sentences[0].as_str().unwrap().starts_with("您没有同意"), "{why}");
+    }
+}
+
+on_both! {
+    async fn a_withdrawal_in_the_moment_of_the_decision_leaves_nothing_behind(app) {
+        for round in 0..6 {
+            let mei = app.customer(&format!("mei{round}")).await;
+            mei.consents("referral_profiling", None).await;
+            let crew = app.crew(&format!("1380000100{round}")).await;
+            let service = app.service("daily-cleaning").await;
+            let mut body = app.booking_body(&service, &app.slot(&service).await);
+            body["worker_id"] = json!(crew.id);
+            let booking = mei.post("bookings", body).await.expect(201);
+            app.pays(&mei, &booking, booking["total_fen"].as_i64().unwrap()).await;
+            app.serves(&mei, &crew, &booking).await;
+            let path = format!("bookings/{}/rating", booking["id"].as_str().unwrap());
+            let stars = json!({ "quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": 5 });
+            mei.post(&path, stars).await.expect(201);
+            let (withdrawn, ()) = tokio::join!(mei.delete("me/consents/referral_profiling"), app.drain());
+            withdrawn.expect(200);
+            app.drain().await;
+            let list = invitations(&mei).await;
+            assert!(list.iter().all(|one| one["status"] == "suppressed"), "round {round}: {list:#?}");
+            let id = entity::ids::AccountId(mei.id.parse().unwrap());
+            let rows = entity::decision::Entity::find()
+                .filter(entity::decision::Column::CustomerId.eq(id))
+                .all(app.ctx().db.read())
+                .await
+                .unwrap();
+            assert!(!rows.is_empty());
+            assert!(rows.iter().all(|row| row.facts == json!({})), "round {round}: facts were kept");
+        }
     }
 }

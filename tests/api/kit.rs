@@ -192,3 +192,28 @@ async fn too_many_calls_of_one_account_are_told_when_to_come_back_on_sqlite_and_
 async fn too_many_calls_of_one_account_are_told_when_to_come_back_on_postgres_and_redis() {
     counts_calls(Backend::Production).await;
 }
+
+on_both! {
+    async fn a_kept_answer_is_sealed_and_forgotten_with_its_key_after_three_days(app) {
+        use entity::idempotency::Entity;
+        use sea_orm::EntityTrait;
+        app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let service = app.service("daily-cleaning").await;
+        let body = app.booking_body(&service, &app.slot(&service).await);
+        let first = mei.post_with_key("bookings", "one", body.clone()).await.expect(201);
+        let again = mei.post_with_key("bookings", "one", body).await;
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        assert_eq!(again.expect(201), first);
+        let rows = Entity::find().all(app.ctx().db.read()).await.unwrap();
+        let kept: Vec<String> = rows.iter().filter_map(|row| row.response.as_ref().map(ToString::to_string)).collect();
+        assert!(!kept.is_empty() && kept.iter().all(|answer| !answer.contains("张师傅") && !answer.contains("total_fen")));
+
+        assert_eq!(linjian::http::forget_answers(app.ctx()).await.unwrap(), 0);
+        app.advance("P3DT1S").await;
+        assert!(linjian::http::forget_answers(app.ctx()).await.unwrap() >= 1);
+        let body = app.booking_body(&service, &app.slot(&service).await);
+        let fresh = mei.post_with_key("bookings", "one", body).await.expect(201);
+        assert_ne!(fresh["id"], first["id"], "the key is free again");
+    }
+}

@@ -294,3 +294,49 @@ on_both! {
         }
     }
 }
+
+on_both! {
+    async fn who_withdraws_hides_the_photos_of_that_visit_and_of_no_other(app) {
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let file = picture(60, 40, ImageFormat::Jpeg);
+        let mut taken = Vec::new();
+        for _ in 0..2 {
+            let booking = under_way(app, &mei, &crew).await;
+            agrees(&mei, &booking).await;
+            let photo = uploads(&crew, &booking, "before", None, &file).await.expect(201);
+            taken.push((booking, photo));
+        }
+        let [(first, hidden), (_, kept)] = &taken[..] else { panic!("two visits") };
+        let path = format!("me/consents/photo_capture?booking_id={}", id_of(first));
+        assert_eq!(mei.delete(&path).await.expect(200)["state"], "withdrawn");
+        app.drain().await;
+        for person in [&mei, &crew.device, &app.staff(&[StaffRole::Manager]).await] {
+            person.get(&format!("photos/{}", id_of(hidden))).await.problem(404, "not_found");
+            person.get(&format!("photos/{}/thumbnail", id_of(hidden))).await.problem(404, "not_found");
+            person.get(&format!("photos/{}", id_of(kept))).await.expect(200);
+        }
+    }
+
+    async fn a_look_of_staff_into_a_home_is_in_the_audit_log_with_whose_it_is(app) {
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let booking = under_way(app, &mei, &crew).await;
+        agrees(&mei, &booking).await;
+        let file = picture(60, 40, ImageFormat::Jpeg);
+        let photo = uploads(&crew, &booking, "before", None, &file).await.expect(201);
+        let service = app.staff(&[StaffRole::Service]).await;
+        let pipo = app.staff(&[StaffRole::Pipo]).await;
+        let looked = |log: &Value| {
+            let items = log["items"].as_array().unwrap();
+            items.iter().filter(|one| one["action"] == "photo.read").count()
+        };
+        let about = format!("admin/audit?subject_id={}&limit=100", mei.id);
+        mei.get(&format!("photos/{}", id_of(&photo))).await.expect(200);
+        assert_eq!(looked(&pipo.get(&about).await.expect(200)), 0, "her own look is her own");
+        service.get(&format!("photos/{}", id_of(&photo))).await.expect(200);
+        let log = pipo.get(&about).await.expect(200);
+        assert_eq!(looked(&log), 1);
+        assert!(log["items"].as_array().unwrap().iter().any(|one| one["actor_id"] == service.id.as_str()));
+    }
+}
