@@ -104,7 +104,7 @@ pub(super) async fn begin(
     }
     let openid = identity::openid_of(ctx, tx, customer).await?;
     let openid = openid.ok_or_else(|| AppError::invalid_state("请先用微信登录"))?;
-    let row = match known(tx, customer, key).await? {
+    let row = match known(tx, &visit, amount, key).await? {
         Some(row) => row,
         None => insert(ctx, tx, &visit, amount, key).await?,
     };
@@ -131,17 +131,31 @@ pub(super) async fn begin(
     })
 }
 
-/// The order an earlier, interrupted request with this key made.
+/// The order an earlier, interrupted request with this key made. Keys are forgotten after some days and may come again:
+/// an order of another visit or amount gives its key up.
 async fn known(
     tx: &DatabaseTransaction,
-    customer: AccountId,
+    visit: &entity::booking::Model,
+    amount: Fen,
     key: Option<&str>,
 ) -> Result<Option<payment::Model>> {
     let Some(key) = key else { return Ok(None) };
     let row = payment::Entity::find()
-        .filter(payment::Column::CustomerId.eq(customer))
+        .filter(payment::Column::CustomerId.eq(visit.customer_id))
         .filter(payment::Column::RequestKey.eq(key));
-    Ok(row.one_by_key(tx).await?)
+    let Some(row) = row.one_by_key(tx).await? else {
+        return Ok(None);
+    };
+    if row.booking_id == visit.id && row.amount_fen == amount {
+        return Ok(Some(row));
+    }
+    let freed = payment::ActiveModel {
+        id: Set(row.id),
+        request_key: Set(None),
+        ..Default::default()
+    };
+    freed.update(tx).await?;
+    Ok(None)
 }
 
 async fn insert(
@@ -183,7 +197,7 @@ pub(super) async fn call(ctx: &Ctx, order: &Order) -> Result<(String, PayParams)
     Ok((prepay_id, params))
 }
 
-/// Second transaction: keeps the prepay id; its answer is stored with the key.
+/// Second transaction: keeps the prepay id; its answer is stored with the key, so the order need not know it any more.
 pub(super) async fn finish(
     tx: &DatabaseTransaction,
     order: &Order,
@@ -193,6 +207,7 @@ pub(super) async fn finish(
     let change = payment::ActiveModel {
         id: Set(order.id),
         prepay_id: Set(Some(prepay_id)),
+        request_key: Set(None),
         ..Default::default()
     };
     change.update(tx).await?;

@@ -288,3 +288,27 @@ on_both! {
         service.post("admin/refunds", body).await.problem(404, "not_found");
     }
 }
+
+on_both! {
+    async fn a_key_that_was_forgotten_does_not_find_another_visits_order(app) {
+        app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let pay = async |booking: &serde_json::Value, fen: i64| {
+            let path = format!("bookings/{}/prepayments", booking["id"].as_str().unwrap());
+            mei.post_with_key(&path, "reused", json!({ "amount_fen": fen })).await.expect(201)
+        };
+        let first = app.books(&mei).await;
+        let order = pay(&first, 9_000).await;
+        app.advance("P4D").await;
+        linjian::http::forget_answers(app.ctx()).await.unwrap();
+        let second = app.books(&mei).await;
+        let fresh = pay(&second, 8_500).await;
+        assert_ne!(fresh["id"], order["id"]);
+        let package = fresh["wechat_pay"]["package"].as_str().unwrap();
+        let body = json!({ "prepay_id": package.strip_prefix("prepay_id=").unwrap(), "outcome": "success" });
+        mei.post("/sandbox/pay", body).await.expect(200);
+        app.drain().await;
+        let paid = mei.get(&format!("bookings/{}", second["id"].as_str().unwrap())).await.expect(200);
+        assert_eq!((paid["prepaid_fen"].as_i64(), &paid["status"]), (Some(8_500), &json!("confirmed")));
+    }
+}
