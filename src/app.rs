@@ -67,6 +67,14 @@ impl Node {
         format!("http://{}", self.address)
     }
 
+    /// Delivers what the WeChat sandbox has due by the clock, and says how much; 0 in live mode.
+    pub async fn deliver_due(&self) -> usize {
+        match &self.sandbox {
+            Some(sandbox) => sandbox.deliver_due().await,
+            None => 0,
+        }
+    }
+
     /// Waits until the server ends by itself (it does not, unless stopped).
     pub async fn serve(&mut self) {
         (&mut self.serving).await.ok();

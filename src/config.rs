@@ -8,7 +8,7 @@ mod sections;
 
 pub use sections::{
     Auth, Blob, Booking, Complaint, Controller, Crypto, Customer, Database, Http, Limits, Log,
-    Photo, Queue, Referral, Settings, TimeOfDay, Wechat, WechatMode,
+    Photo, Queue, Referral, Settings, Shipping, TimeOfDay, Wechat, WechatMode,
 };
 
 use figment::{

@@ -23,6 +23,7 @@ pub mod outbox;
 pub mod payment;
 pub mod photo;
 pub mod platform;
+pub mod push;
 pub mod rating;
 pub mod referral;
 pub mod report;

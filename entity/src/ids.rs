@@ -68,6 +68,8 @@ typed_id! {
     PaymentId,
     /// A payment incident.
     PaymentIncidentId,
+    /// A message of WeChat's push.
+    PushMessageId,
     /// A photo.
     PhotoId,
     /// A rating.

@@ -133,6 +133,9 @@ pub(super) fn live_wechat(settings: &Settings, notify: &str) -> Result<WechatSet
             read(&w.platform_key_path, "wechat.platform_key_path")?,
         )],
         notify_base_url: notify.to_owned(),
+        push_token: w.push_token.clone(),
+        push_aes_key: w.push_aes_key.clone(),
+        env_version: w.env_version.clone(),
     })
 }
 

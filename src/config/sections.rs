@@ -126,6 +126,12 @@ pub struct Wechat {
     pub api_base: String,
     /// WeChat Pay host.
     pub pay_base: String,
+    /// `release`, `trial` or `develop`.
+    pub env_version: String,
+    /// Token of the message push.
+    pub push_token: String,
+    /// `EncodingAESKey` of the message push, 43 characters.
+    pub push_aes_key: String,
     /// Merchant number.
     pub mchid: String,
     /// Serial of the merchant certificate.
@@ -138,10 +144,34 @@ pub struct Wechat {
     pub platform_key_id: String,
     /// File of WeChat Pay's public key.
     pub platform_key_path: String,
+    /// Fetch and renew platform certificates.
+    pub platform_certificates: bool,
     /// Where WeChat reaches us.
     pub notify_base_url: String,
     /// One-time template.
     pub service_template: String,
+    /// Check texts and pictures with WeChat before others see them.
+    pub content_check: bool,
+    /// Report fulfilment: `auto`, `on` or `off`.
+    pub shipping: Shipping,
+    /// Whether merchant transfers may be made.
+    pub transfer_enabled: bool,
+    /// Scene of merchant transfers.
+    pub transfer_scene_id: String,
+    /// When the daily bill is compared.
+    pub reconcile_at: TimeOfDay,
+}
+
+/// Whether fulfilment is reported to WeChat (发货信息管理).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shipping {
+    /// As WeChat says.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 /// Sessions.

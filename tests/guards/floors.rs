@@ -4,13 +4,14 @@ use super::File;
 
 /// Module and floor. A module imports from lower floors; on its own floor it uses only what the other's `mod.rs`
 /// re-exports. The four shared capabilities stand in a row of their own.
-const FLOORS: [(&str, u8); 35] = [
+const FLOORS: [(&str, u8); 36] = [
     ("kernel", 0),
     ("config", 10),
     ("platform", 20),
     ("http", 30),
     ("outbox", 40),
     ("audit", 41),
+    ("push", 41),
     ("identity", 42),
     ("consent", 43),
     ("customer", 50),

@@ -142,9 +142,14 @@ impl TestApp {
 
     /// Runs everything that is due, until nothing is.
     pub async fn drain(&self) {
-        outbox::drain(self.ctx(), &self.node.registry)
-            .await
-            .unwrap();
+        loop {
+            outbox::drain(self.ctx(), &self.node.registry)
+                .await
+                .unwrap();
+            if self.node.deliver_due().await == 0 {
+                return;
+            }
+        }
     }
 
     /// Moves the deployment's clock and runs what has become due. ISO 8601, days to seconds.

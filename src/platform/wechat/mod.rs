@@ -32,5 +32,5 @@ pub use message::{SendOutcome, Subscribe};
 pub use notify::{Notification, NotifyError, RefundNotice, WebhookFailure};
 pub use order::{OrderAnswer, PayParams, Prepay, TradeState, Transaction};
 pub use refund::{Refund, RefundAnswer, RefundStatus};
-pub use settings::{NOTIFY_PATH, WechatSettings};
+pub use settings::{NOTIFY_PATH, PUSH_PATH, WechatSettings};
 pub use verify::SignatureFault;

@@ -6,6 +6,9 @@ use reqwest::Url;
 /// Where the API takes WeChat Pay's notifications, below [`WechatSettings::notify_base_url`].
 pub const NOTIFY_PATH: &str = "/api/v1/webhooks/wechat-pay";
 
+/// Where the API takes message pushes, below [`WechatSettings::notify_base_url`].
+pub const PUSH_PATH: &str = "/api/v1/webhooks/wechat-push";
+
 /// Marks the key ids of the sandbox; a client that talks to WeChat itself refuses them.
 pub(super) const SANDBOX_KEY_ID: &str = "PUB_KEY_ID_SANDBOX_";
 
@@ -33,6 +36,12 @@ pub struct WechatSettings {
     pub platform_keys: Vec<(String, String)>,
     /// Our public address, without a trailing slash.
     pub notify_base_url: String,
+    /// Token of the message push.
+    pub push_token: String,
+    /// `EncodingAESKey` of the message push, 43 characters.
+    pub push_aes_key: String,
+    /// Version of the mini-program that codes, links and messages open: `release`, `trial`, `develop`.
+    pub env_version: String,
 }
 
 impl std::fmt::Debug for WechatSettings {

@@ -3,6 +3,7 @@
 use super::{
     APPID, MCHID, Sandbox,
     book::{Order, Payment, Refunded},
+    post::Parcel,
 };
 use crate::kernel::{AppError, Result};
 use crate::platform::wechat::order::beijing;
@@ -15,13 +16,6 @@ use uuid::Uuid;
 
 /// WeChat waits 5 s; a busy development machine gets a little more.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Waits before a refund notification is tried again; WeChat's own ladder lasts a day (spec 2.4).
-const LADDER: [Duration; 4] = [
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-];
 /// Ten minutes: twice what a receiver may accept.
 const STALE_SECONDS: i64 = -600;
 
@@ -61,7 +55,7 @@ pub(super) fn http() -> Result<Client> {
 }
 
 /// One delivery, ready to be sent.
-struct Parcel {
+struct Letter {
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
 }
@@ -93,7 +87,7 @@ impl Sandbox {
         envelope.to_string().into_bytes()
     }
 
-    fn parcel(&self, mut body: Vec<u8>, trouble: Option<Trouble>) -> Result<Parcel> {
+    fn letter(&self, mut body: Vec<u8>, trouble: Option<Trouble>) -> Result<Letter> {
         let skew = if trouble == Some(Trouble::Stale) {
             STALE_SECONDS
         } else {
@@ -118,7 +112,7 @@ impl Sandbox {
                 *byte ^= 1;
             }
         }
-        Ok(Parcel { headers, body })
+        Ok(Letter { headers, body })
     }
 
     /// Signs and sends one copy; the receiver's status, or 0 when there was no answer.
@@ -128,16 +122,16 @@ impl Sandbox {
         body: Vec<u8>,
         trouble: Option<Trouble>,
     ) -> Result<u16> {
-        let parcel = self.parcel(body, trouble)?;
+        let letter = self.letter(body, trouble)?;
         let mut request = self
             .inner
             .courier
             .post(notify_url)
             .header("Content-Type", "application/json");
-        for (name, value) in parcel.headers {
+        for (name, value) in letter.headers {
             request = request.header(name, value);
         }
-        match request.body(parcel.body).send().await {
+        match request.body(letter.body).send().await {
             Ok(answer) => Ok(answer.status().as_u16()),
             Err(error) => {
                 tracing::info!(error = %error.without_url(), "a sandbox notification got no answer");
@@ -146,30 +140,11 @@ impl Sandbox {
         }
     }
 
-    /// Delivers a refund's end in the background, again after each failure until the ladder ends.
-    pub(super) fn announce(&self, refund: Refunded) {
-        let sandbox = self.clone();
-        self.spawn(async move {
-            let Some(notify_url) = refund.notify_url.clone() else {
-                return;
-            };
-            for wait in LADDER.map(Some).into_iter().chain([None]) {
-                let taken = match sandbox.refund_notice(&refund) {
-                    Ok(body) => sandbox.deliver(&notify_url, body, None).await,
-                    Err(error) => Err(error),
-                };
-                if matches!(taken, Ok(200..=299)) {
-                    return;
-                }
-                if let Some(wait) = wait {
-                    tokio::time::sleep(wait).await;
-                }
-            }
-            tracing::warn!("nobody took a sandbox refund notification");
-        });
-    }
-
-    fn refund_notice(&self, refund: &Refunded) -> Result<Vec<u8>> {
+    /// Tells the end of a refund, again after each failure until the ladder ends.
+    pub(super) fn announce(&self, refund: &Refunded) {
+        let Some(url) = refund.notify_url.clone() else {
+            return;
+        };
         let plain = json!({
             "mchid": MCHID,
             "out_trade_no": refund.out_trade_no,
@@ -184,11 +159,36 @@ impl Sandbox {
                 "payer_total": refund.total, "payer_refund": refund.refund,
             },
         });
-        Ok(self.envelope(
-            "REFUND.SUCCESS",
-            "退款成功",
-            &self.resource("refund", &plain, false)?,
-        ))
+        let notice = Parcel::Notice {
+            url,
+            event: "REFUND.SUCCESS",
+            summary: "退款成功",
+            kind: "refund",
+            plain,
+        };
+        self.post(notice, chrono::Duration::zero());
+    }
+
+    /// One try of a notification, sealed and signed anew; whether it was taken.
+    pub(super) async fn deliver_notice(&self, parcel: &Parcel) -> bool {
+        let Parcel::Notice {
+            url,
+            event,
+            summary,
+            kind,
+            plain,
+        } = parcel
+        else {
+            return true;
+        };
+        let body = self
+            .resource(kind, plain, false)
+            .map(|resource| self.envelope(event, summary, &resource));
+        let taken = match body {
+            Ok(body) => self.deliver(url, body, None).await,
+            Err(error) => Err(error),
+        };
+        matches!(taken, Ok(200..=299))
     }
 }
 

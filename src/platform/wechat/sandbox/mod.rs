@@ -14,6 +14,8 @@ mod journal;
 pub(super) mod limit;
 mod mini;
 mod page;
+mod post;
+mod push;
 mod seal;
 mod secret;
 mod trade;
@@ -30,7 +32,7 @@ use secret::Secrets;
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use tokio::task::JoinSet;
 
@@ -62,6 +64,9 @@ struct Inner {
     journal: Journal,
     courier: reqwest::Client,
     token: Mutex<Option<mini::Token>>,
+    post: post::Post,
+    /// Our own public address, once the client's settings were asked for.
+    backend: OnceLock<String>,
     address: SocketAddr,
     tasks: Mutex<JoinSet<()>>,
     server: Mutex<Option<ServerHandle>>,
@@ -89,6 +94,8 @@ impl Sandbox {
                 journal,
                 courier: courier::http()?,
                 token: Mutex::default(),
+                post: post::Post::default(),
+                backend: OnceLock::new(),
                 address: listener.local_addr().map_err(AppError::internal)?,
                 tasks: Mutex::default(),
                 server: Mutex::default(),
@@ -118,12 +125,16 @@ impl Sandbox {
                 tracing::error!(error = %error, "the WeChat sandbox stopped");
             }
         });
+        sandbox.spawn(sandbox.clone().rounds());
         Ok(sandbox)
     }
 
     /// What a client needs to take this sandbox for WeChat. `notify_base_url` is our own public address.
     pub fn settings(&self, notify_base_url: &str) -> WechatSettings {
         let base = format!("http://{}", self.inner.address);
+        let backend = notify_base_url.trim_end_matches('/').to_owned();
+        // The first asked stays: a process has one public address.
+        let _kept = self.inner.backend.set(backend.clone());
         let secrets = &self.inner.secrets;
         WechatSettings {
             appid: APPID.into(),
@@ -138,7 +149,10 @@ impl Sandbox {
                 secrets.platform_key_id.clone(),
                 secrets.platform_public_pem.clone(),
             )],
-            notify_base_url: notify_base_url.trim_end_matches('/').to_owned(),
+            notify_base_url: backend,
+            push_token: secrets.push_token.clone(),
+            push_aes_key: secrets.push_aes_key.clone(),
+            env_version: "release".into(),
         }
     }
 

@@ -23,6 +23,8 @@ use std::{
 pub(super) struct Secrets {
     pub(super) app_secret: String,
     pub(super) apiv3_key: String,
+    pub(super) push_token: String,
+    pub(super) push_aes_key: String,
     pub(super) merchant_serial: String,
     pub(super) merchant_key_pem: String,
     pub(super) platform_key_id: String,
@@ -71,6 +73,8 @@ impl Secrets {
         let platform = public_der(&kept.platform_key_pem)?;
         let merchant_public_pem = pem::encode(&pem::Pem::new("PUBLIC KEY", merchant.clone()));
         Ok(Self {
+            push_token: short_of(&kept.app_secret, "push token", 32),
+            push_aes_key: short_of(&kept.app_secret, "push key", 43),
             app_secret: kept.app_secret.clone(),
             apiv3_key: kept.apiv3_key.clone(),
             merchant_serial: name_of(&merchant).to_ascii_uppercase(),
@@ -126,6 +130,15 @@ fn name_of(public_der: &[u8]) -> String {
         .chars()
         .take(40)
         .collect()
+}
+
+/// `count` letters that follow from the secret: a folder of an older version needs no new file.
+fn short_of(secret: &str, purpose: &str, count: usize) -> String {
+    let hash = digest::digest(
+        &digest::SHA256,
+        format!("linjian sandbox {purpose} {secret}").as_bytes(),
+    );
+    hex::encode(hash).chars().take(count).collect()
 }
 
 /// 32 hex digits.

@@ -255,7 +255,7 @@ async fn refund(req: HttpRequest, body: web::Bytes, sandbox: web::Data<Sandbox>)
             .change(move |book| give_back(book, input, refund_id, now))
             .await?;
         if let Some(fresh) = fresh {
-            sandbox.announce(fresh);
+            sandbox.announce(&fresh);
         }
         Ok(answer)
     };

@@ -68,6 +68,9 @@ fn client(unix: i64, pay_base: &str) -> WechatClient {
             ),
         ],
         notify_base_url: "https://api.example.com".into(),
+        push_token: text(&config["message_push"], "token").into(),
+        push_aes_key: text(&config["message_push"], "encoding_aes_key").into(),
+        env_version: "release".into(),
     };
     WechatClient::new(settings, env_at(unix).0).unwrap()
 }
