@@ -43,7 +43,7 @@ pub use event::{Event, EventKind};
 pub use explain::{Why, why};
 pub use fact::{FactDef, Kind, Whose, catalogue};
 pub use finding::{Finding, Severity};
-pub use lint::{PolicyPack, QuietHours, SubtreeAlarm, lint, lint_words};
+pub use lint::{PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_words};
 pub use reference::{FactRef, Fold, History, Window};
 pub use tree::Truth;
 pub use value::{Facts, Value, decimal, decimal_text};

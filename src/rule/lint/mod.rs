@@ -41,6 +41,13 @@ pub fn lint_words(pointer: &str, text: &str, pack: &PolicyPack) -> Vec<Finding> 
     findings
 }
 
+/// Checks the title of a template that one-time messages are sent with: REF-L37.
+pub fn lint_notice(pointer: &str, title: &str, pack: &PolicyPack) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    words::notice(&mut findings, pointer, title, pack);
+    findings
+}
+
 fn gives(rule: &Rule) -> bool {
     rule.then
         .iter()

@@ -36,6 +36,8 @@ pub struct PolicyPack {
     pub(super) bases: BTreeMap<String, String>,
     pub(super) triggers: BTreeMap<String, String>,
     pub(super) cash_words: Vec<String>,
+    /// What a template of one-time messages may not be about (WX-11): parts of slugs, and words of titles.
+    pub(super) marketing_words: Vec<String>,
     pub(super) sources: BTreeSet<String>,
     pub(super) sensitive_words: Vec<String>,
     pub(super) superlatives: Vec<String>,

@@ -1,7 +1,7 @@
 //! Words customers read: superlatives, coercion, void terms (REF-24, REF-39).
 
 use super::PolicyPack;
-use crate::rule::document::RuleSet;
+use crate::rule::document::{EffectKind, RuleSet};
 use crate::rule::finding::{Finding, at};
 
 /// Names and titles, which stand on the public rule page.
@@ -9,6 +9,29 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPac
     text(findings, "/name", &set.name, pack);
     for rule in &set.rules {
         text(findings, &at(&rule.pointer, "title"), &rule.title, pack);
+        for effect in &rule.then {
+            if let EffectKind::Invite { template, .. } = &effect.kind {
+                notice(findings, &at(&effect.pointer, "template"), template, pack);
+            }
+        }
+    }
+}
+
+/// REF-L37: what goes out as a one-time subscription message is a service notice. A slug is read by its parts, a title by
+/// what it contains.
+pub(super) fn notice(findings: &mut Vec<Finding>, pointer: &str, name: &str, pack: &PolicyPack) {
+    let padded = format!("-{}-", name.to_lowercase().replace(['_', ' '], "-"));
+    let found = pack.marketing_words.iter().find(|word| {
+        if word.is_ascii() {
+            padded.contains(&format!("-{word}-"))
+        } else {
+            name.contains(word.as_str())
+        }
+    });
+    if let Some(word) = found {
+        let message = format!("“{name}”含“{word}”:订阅消息的模板只能是服务通知");
+        let fix = "换成服务类模板;优惠放在小程序内的卡片,或经单独同意的短信";
+        findings.push(pack.finding("REF-L37", pointer, message, fix));
     }
 }
 

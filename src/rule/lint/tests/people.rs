@@ -77,6 +77,25 @@ fn l25_minors_are_not_marketed_to() {
 }
 
 #[test]
+fn l37_one_time_messages_are_service_notices() {
+    let template = |name: &str| ("/rules/0/then/0/template", json!(name));
+    case(
+        "REF-L37",
+        "/rules/0/then/0/template",
+        template("autumn-coupon"),
+        template("visit-followup"),
+    );
+    let pack = PolicyPack::shipped();
+    assert_eq!(lint_notice("", "优惠券到账提醒", pack)[0].id, "REF-L37");
+    assert_eq!(lint_notice("", "服务完成通知", pack), []);
+    assert_eq!(
+        lint_notice("", "couponless", pack),
+        [],
+        "parts, not letters"
+    );
+}
+
+#[test]
 fn l28_l29_l36_words_on_the_rule_page_are_plain() {
     let title = |text: &str| ("/rules/0/title", json!(text));
     case(
