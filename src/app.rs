@@ -10,8 +10,11 @@ use crate::{
     outbox::{self, Registry, Workers},
     payment, photo,
     platform::{
-        Ctx, Db, blob, limiter, queue, test_clock, wechat,
-        wechat::sandbox::{Sandbox, SandboxSettings},
+        Ctx, Db, blob, limiter, queue, test_clock,
+        wechat::{
+            WechatClient,
+            sandbox::{self, Sandbox, SandboxSettings},
+        },
     },
     rating, referral, report, worker, workorder,
 };
@@ -29,7 +32,7 @@ mod housekeeping;
 mod setup;
 
 pub use housekeeping::Housekeeping;
-pub use setup::{blob_settings, keys};
+pub use setup::{blob_settings, keys, notify_base};
 
 /// A running node: the server, its workers and, in sandbox mode, WeChat's stand-in.
 pub struct Node {
@@ -171,21 +174,11 @@ pub async fn context(
     )?;
     let blobs = blob::open(&setup::blob_settings(&settings))?;
     let vault = Arc::new(setup::vault(&settings)?);
-    let notify = setup::notify_base(&settings);
-    let (client, sandbox) = match settings.wechat.mode {
-        WechatMode::Live => (setup::live_wechat(&settings, &notify)?, None),
-        WechatMode::Sandbox => {
-            let about = SandboxSettings {
-                data_dir: settings.data_dir.clone(),
-                env: env.clone(),
-            };
-            let sandbox = Sandbox::start(about).await?;
-            (sandbox.settings(&notify), Some(sandbox))
-        }
-    };
+    setup::mark(&db, &env, settings.wechat.mode).await?;
+    let (client, sandbox) = wechat_with(&settings, &env).await?;
     let ctx = Ctx {
         db,
-        wechat: wechat::WechatClient::new(client, env.clone())?,
+        wechat: client,
         env,
         queue,
         blobs,
@@ -196,6 +189,35 @@ pub async fn context(
         wake: Arc::default(),
     };
     Ok((ctx, sandbox))
+}
+
+async fn wechat_with(settings: &Settings, env: &Env) -> Result<(WechatClient, Option<Sandbox>)> {
+    let notify = setup::notify_base(settings);
+    let (about, sandbox) = match settings.wechat.mode {
+        WechatMode::Live => (setup::live_wechat(settings, &notify)?, None),
+        WechatMode::Sandbox => {
+            let about = SandboxSettings {
+                data_dir: settings.data_dir.clone(),
+                env: env.clone(),
+            };
+            let sandbox = Sandbox::start(about).await?;
+            (sandbox.settings(&notify), Some(sandbox))
+        }
+    };
+    let shelf = setup::token_shelf(settings, &about.appid)?;
+    Ok((WechatClient::sharing(about, env.clone(), shelf)?, sandbox))
+}
+
+/// WeChat alone, by the system's clock, for a look at its settings.
+///
+/// # Errors
+/// A fault of the settings.
+pub async fn wechat(settings: &Settings) -> Result<(WechatClient, Option<Sandbox>)> {
+    let env = Env {
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(V7),
+    };
+    wechat_with(settings, &env).await
 }
 
 /// The capabilities of a process that does not listen: workers and commands.
@@ -323,7 +345,7 @@ fn server(
                 }
                 if let Some(sandbox) = sandbox {
                     cfg.app_data(web::Data::new(sandbox))
-                        .configure(wechat::sandbox::routes)
+                        .configure(sandbox::routes)
                         .configure(notify::sandbox_routes);
                 }
             })

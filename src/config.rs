@@ -3,9 +3,11 @@
 //! The default file is the schema: a key it does not have is a fault, and so is a value of another type. All faults
 //! of all layers are listed at once, so that a start fails once, not once per typo.
 
+mod address;
 mod check;
 mod sections;
 
+pub use address::{is_loopback, is_notify_url, is_stand_in};
 pub use sections::{
     Auth, Blob, Booking, Complaint, Controller, Crypto, Customer, Database, Http, Limits, Log,
     Photo, Queue, Referral, Settings, Shipping, TimeOfDay, Wechat, WechatMode,
@@ -45,7 +47,9 @@ pub fn load(file: Option<&Path>) -> Result<Settings, Faults> {
     for (key, value) in Env::prefixed("LINJIAN__").split("__").iter() {
         figment = figment.merge((key.as_str(), value));
     }
-    build(&figment)
+    // The word other frameworks use for it; a deployment's own switch against playing with money.
+    let production = std::env::var_os("APP_ENV").is_some_and(|word| word == "production");
+    build(&figment, production)
 }
 
 /// The defaults with some keys set, as tests and the demo start them: `("http.listen", "127.0.0.1:0")`.
@@ -57,10 +61,10 @@ pub fn with_overrides(overrides: &[(&str, &str)]) -> Result<Settings, Faults> {
     for (key, value) in overrides {
         figment = figment.merge((*key, *value));
     }
-    build(&figment)
+    build(&figment, false)
 }
 
-fn build(figment: &Figment) -> Result<Settings, Faults> {
+fn build(figment: &Figment, production: bool) -> Result<Settings, Faults> {
     let fault =
         |error: figment::Error| Faults(error.into_iter().map(|one| one.to_string()).collect());
     let schema: Dict = Figment::from(Toml::string(DEFAULT))
@@ -71,7 +75,7 @@ fn build(figment: &Figment) -> Result<Settings, Faults> {
     let merged = conform(&schema, found, "", &mut faults);
     let settings = extract(&schema, merged, &mut faults);
     if let Some(settings) = &settings {
-        check::settings(settings, &mut faults);
+        check::settings(settings, production, &mut faults);
     }
     match settings {
         Some(settings) if faults.is_empty() => Ok(settings),
@@ -256,6 +260,6 @@ mod tests {
     fn a_number_where_text_is_due_stays_the_text() {
         let figment =
             Figment::from(Toml::string(DEFAULT)).merge(("wechat.mchid", 1_900_000_109_u64));
-        assert_eq!(build(&figment).unwrap().wechat.mchid, "1900000109");
+        assert_eq!(build(&figment, false).unwrap().wechat.mchid, "1900000109");
     }
 }

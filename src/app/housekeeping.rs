@@ -1,6 +1,7 @@
 //! What a node does on the side: metrics are folded, old answers forgotten, the shared test clock followed.
 
 use crate::{
+    config::WechatMode,
     http,
     kernel::OrLog,
     platform::{Ctx, test_clock},
@@ -15,6 +16,11 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const FORGET: Duration = Duration::from_hours(1);
 /// How late a node without workers may learn that the sandbox's clock was moved.
 const FOLLOW: Duration = Duration::from_millis(200);
+
+/// How often platform certificates are fetched; WeChat announces new ones a day before they sign (spec 2.2).
+const RENEW: Duration = Duration::from_hours(12);
+/// How soon after a failure.
+const RENEW_AGAIN: Duration = Duration::from_mins(1);
 
 /// The running chores; dropping it ends them, none holds a transaction for long.
 pub struct Housekeeping(Vec<JoinHandle<()>>);
@@ -44,6 +50,9 @@ pub(super) fn start(ctx: &Ctx, prometheus: PrometheusHandle, follow: bool) -> Ho
                 .or_log("old idempotency answers stay another hour");
         }
     }));
+    if ctx.config.wechat.mode == WechatMode::Live && ctx.config.wechat.platform_certificates {
+        tasks.push(tokio::spawn(renew_certificates(ctx.clone())));
+    }
     if let (true, Some(clock)) = (follow, ctx.test_clock.clone()) {
         let db = ctx.db.clone();
         tasks.push(tokio::spawn(async move {
@@ -56,4 +65,12 @@ pub(super) fn start(ctx: &Ctx, prometheus: PrometheusHandle, follow: bool) -> Ho
         }));
     }
     Housekeeping(tasks)
+}
+
+async fn renew_certificates(ctx: Ctx) {
+    loop {
+        let renewed = ctx.wechat.renew_certificates().await;
+        let done = renewed.or_log("platform certificates; the old ones stay");
+        tokio::time::sleep(if done.is_some() { RENEW } else { RENEW_AGAIN }).await;
+    }
 }

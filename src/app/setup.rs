@@ -5,17 +5,19 @@ use crate::{
     config::{Settings, WechatMode},
     consent,
     identity::TokenKey,
-    kernel::{AppError, Code, Result},
+    kernel::{AppError, Code, Env, Result},
     platform::{
-        Ctx,
+        Ctx, Db,
         blob::{BlobSettings, S3Settings},
         limiter::LimitSettings,
         vault::Vault,
-        wechat::WechatSettings,
+        wechat::{TokenShelf, WechatSettings},
     },
     referral,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use entity::deployment;
+use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 use std::path::Path;
 
 /// Idempotent: every start runs it.
@@ -37,6 +39,41 @@ async fn install(ctx: &Ctx) -> Result<()> {
         catalog::install_default(ctx).await?;
     }
     referral::install_default(ctx).await
+}
+
+/// Marks the database with the mode it is used in, at its first start. Sandbox payments are no payments: a database that
+/// has seen them never serves a live shop, and a live one is never handed to a cashier that asks for no money (spec 6).
+pub(super) async fn mark(db: &Db, env: &Env, mode: WechatMode) -> Result<()> {
+    const KEY: &str = "wechat_mode";
+    let word = match mode {
+        WechatMode::Sandbox => "sandbox",
+        WechatMode::Live => "live",
+    };
+    let tx = db.begin_write().await?;
+    let row = deployment::ActiveModel {
+        key: Set(KEY.into()),
+        value: Set(word.into()),
+        updated_at: Set(env.now()),
+    };
+    let first = OnConflict::column(deployment::Column::Key)
+        .do_nothing()
+        .to_owned();
+    deployment::Entity::insert(row)
+        .on_conflict(first)
+        .exec_without_returning(&tx)
+        .await?;
+    let found = deployment::Entity::find_by_id(KEY).all(&tx).await?.pop();
+    tx.commit().await?;
+    match found {
+        Some(row) if row.value != word => Err(AppError::new(
+            Code::InvalidState,
+            format!(
+                "这个数据库属于 wechat.mode = {},不能用 {word} 模式打开;请换一个数据库与 data_dir",
+                row.value
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn vault(settings: &Settings) -> Result<Vault> {
@@ -102,8 +139,8 @@ pub(super) fn limits(settings: &Settings) -> LimitSettings {
     }
 }
 
-/// Where WeChat sends notifications.
-pub(super) fn notify_base(settings: &Settings) -> String {
+/// Our public address as WeChat sees it, without a trailing slash.
+pub fn notify_base(settings: &Settings) -> String {
     let base = &settings.wechat.notify_base_url;
     let base = if base.is_empty() {
         &settings.http.public_url
@@ -128,15 +165,29 @@ pub(super) fn live_wechat(settings: &Settings, notify: &str) -> Result<WechatSet
         merchant_serial: w.merchant_serial.clone(),
         merchant_key_pem: read(&w.merchant_key_path, "wechat.merchant_key_path")?,
         apiv3_key: w.apiv3_key.clone(),
-        platform_keys: vec![(
-            w.platform_key_id.clone(),
-            read(&w.platform_key_path, "wechat.platform_key_path")?,
-        )],
+        platform_keys: if w.platform_key_id.is_empty() {
+            Vec::new()
+        } else {
+            vec![(
+                w.platform_key_id.clone(),
+                read(&w.platform_key_path, "wechat.platform_key_path")?,
+            )]
+        },
+        platform_certificates: w.platform_certificates,
         notify_base_url: notify.to_owned(),
         push_token: w.push_token.clone(),
         push_aes_key: w.push_aes_key.clone(),
         env_version: w.env_version.clone(),
     })
+}
+
+/// Where nodes that share a Redis share WeChat's access token.
+pub(super) fn token_shelf(settings: &Settings, appid: &str) -> Result<Option<TokenShelf>> {
+    let queue = &settings.queue;
+    if queue.redis_url.is_empty() {
+        return Ok(None);
+    }
+    TokenShelf::open(&queue.redis_url, &queue.prefix, appid).map(Some)
 }
 
 fn read(path: &str, setting: &'static str) -> Result<String> {

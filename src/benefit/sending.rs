@@ -94,10 +94,11 @@ pub(super) async fn tell(ctx: &Ctx, sent: &InvitationSent) -> Result<Option<Post
         .with_timezone(&shanghai())
         .format("%Y年%-m月%-d日 %H:%M")
         .to_string();
+    let [title, time, note] = notify::FIELDS;
     let data = [
-        ("thing1", words::NOTICE_TITLE),
-        ("time2", at.as_str()),
-        ("thing3", words::NOTICE_NOTE),
+        (title, words::NOTICE_TITLE),
+        (time, at.as_str()),
+        (note, words::NOTICE_NOTE),
     ];
     notify::deliver(ctx, notice, "pages/invite/mine", &data)
         .await

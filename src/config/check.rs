@@ -1,14 +1,14 @@
 //! What types alone cannot say about the settings.
 
-use super::{Settings, WechatMode};
+use super::{Settings, Wechat, WechatMode, is_notify_url, is_stand_in};
 use crate::kernel::Span;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-pub(super) fn settings(settings: &Settings, faults: &mut Vec<String>) {
+pub(super) fn settings(settings: &Settings, production: bool, faults: &mut Vec<String>) {
     http(settings, faults);
     backends(settings, faults);
     secrets(settings, faults);
-    wechat(settings, faults);
+    wechat(settings, production, faults);
     rules(settings, faults);
 }
 
@@ -122,9 +122,24 @@ fn secrets(s: &Settings, faults: &mut Vec<String>) {
     );
 }
 
-fn wechat(s: &Settings, faults: &mut Vec<String>) {
+fn wechat(s: &Settings, production: bool, faults: &mut Vec<String>) {
     let w = &s.wechat;
+    must(
+        ["release", "trial", "develop"].contains(&w.env_version.as_str()),
+        faults,
+        "wechat.env_version:应为 release、trial 或 develop",
+    );
+    must(
+        ["1000", "1005", "1011"].contains(&w.transfer_scene_id.as_str()),
+        faults,
+        "wechat.transfer_scene_id:应为 1000、1005 或 1011",
+    );
     if w.mode == WechatMode::Sandbox {
+        must(
+            !production,
+            faults,
+            "wechat.mode:APP_ENV=production 时不能使用沙箱",
+        );
         return;
     }
     for (name, value) in [
@@ -133,8 +148,6 @@ fn wechat(s: &Settings, faults: &mut Vec<String>) {
         ("mchid", &w.mchid),
         ("merchant_serial", &w.merchant_serial),
         ("merchant_key_path", &w.merchant_key_path),
-        ("platform_key_id", &w.platform_key_id),
-        ("platform_key_path", &w.platform_key_path),
     ] {
         must(
             !value.is_empty(),
@@ -147,15 +160,65 @@ fn wechat(s: &Settings, faults: &mut Vec<String>) {
         faults,
         "wechat.apiv3_key:应为 32 个字符",
     );
+    must(
+        w.platform_key_id.is_empty() == w.platform_key_path.is_empty(),
+        faults,
+        "wechat.platform_key_path:与 platform_key_id 一起填写",
+    );
+    must(
+        w.platform_certificates || !w.platform_key_id.is_empty(),
+        faults,
+        "wechat.platform_key_id:live 模式下填写微信支付公钥,或打开 platform_certificates",
+    );
+    push(w, faults);
+    addresses(s, production, faults);
+}
+
+/// Only the secure mode is spoken, so both keys or none (spec 1.8).
+fn push(w: &Wechat, faults: &mut Vec<String>) {
+    if w.push_token.is_empty() && w.push_aes_key.is_empty() {
+        return;
+    }
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric());
+    must(
+        (3..=32).contains(&w.push_token.len()) && plain(&w.push_token),
+        faults,
+        "wechat.push_token:3 到 32 个字母或数字,与 push_aes_key 一起填写",
+    );
+    must(
+        w.push_aes_key.len() == 43 && plain(&w.push_aes_key),
+        faults,
+        "wechat.push_aes_key:43 个字母或数字,与 push_token 一起填写(只支持安全模式)",
+    );
+}
+
+/// WeChat itself, or a stand-in of both its hosts on this machine; then our own address may be on this machine too.
+fn addresses(s: &Settings, production: bool, faults: &mut Vec<String>) {
+    let w = &s.wechat;
+    let stand_in = is_stand_in(&w.api_base) && is_stand_in(&w.pay_base);
+    must(
+        !(stand_in && production),
+        faults,
+        "wechat.api_base:APP_ENV=production 时只能连接微信",
+    );
+    for (name, base) in [("api_base", &w.api_base), ("pay_base", &w.pay_base)] {
+        must(
+            stand_in || (base.starts_with("https://") && !is_stand_in(base)),
+            faults,
+            &format!("wechat.{name}:应为 https 地址"),
+        );
+    }
     let notify = if w.notify_base_url.is_empty() {
         &s.http.public_url
     } else {
         &w.notify_base_url
     };
+    let notify = notify.trim_end_matches('/');
     must(
-        notify.starts_with("https://"),
+        is_notify_url(&format!("{notify}/api"))
+            || (stand_in && (notify.is_empty() || is_stand_in(notify))),
         faults,
-        "wechat.notify_base_url:live 模式下应为 https 地址",
+        "wechat.notify_base_url:live 模式下应为外网可达的 https 域名地址",
     );
 }
 

@@ -9,4 +9,4 @@ mod send;
 mod store;
 
 pub use sandbox::routes as sandbox_routes;
-pub use send::{Notice, Posted, claim, deliver, record};
+pub use send::{FIELDS, Notice, Posted, claim, deliver, record, template_of};

@@ -2,7 +2,7 @@
 
 use super::store;
 use crate::{
-    config::WechatMode,
+    config::{Settings, WechatMode},
     consent::{Granted, MktWechat},
     identity,
     kernel::{AppError, Result},
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The template of the sandbox's service notice; live shops name theirs in `wechat.service_template`.
-const SANDBOX_TEMPLATE: &str = "visit_followup";
+const SANDBOX_TEMPLATE: &str = crate::platform::wechat::sandbox::TEMPLATE;
 
 /// A message that is ours to send: a tick is used, the occasion taken.
 pub struct Notice {
@@ -37,14 +37,22 @@ pub struct Posted {
     detail: String,
 }
 
+/// The fields every notice fills: what it is about, when, what to do. The template must have just these.
+pub const FIELDS: [&str; 3] = ["thing1", "time2", "thing3"];
+
 /// The template in use, if the shop has one.
-pub(super) fn template(ctx: &Ctx) -> Option<&str> {
-    let named = ctx.config.wechat.service_template.as_str();
-    match (named, ctx.config.wechat.mode) {
+pub fn template_of(settings: &Settings) -> Option<&str> {
+    let named = settings.wechat.service_template.as_str();
+    match (named, settings.wechat.mode) {
         ("", WechatMode::Live) => None,
         ("", WechatMode::Sandbox) => Some(SANDBOX_TEMPLATE),
         (named, _) => Some(named),
     }
+}
+
+/// [`template_of`] this deployment.
+pub(super) fn template(ctx: &Ctx) -> Option<&str> {
+    template_of(&ctx.config)
 }
 
 /// First step: whoever holds the person's consent may claim. `None` when no template is set, nothing is ticked, or the
@@ -111,6 +119,7 @@ pub async fn deliver(
         SendOutcome::NoGrant => ("refused", "43101".to_owned()),
         SendOutcome::UnknownRecipient => ("failed", "40003".to_owned()),
         SendOutcome::Rejected { errcode } => ("failed", errcode.to_string()),
+        SendOutcome::Unfit { key } => ("failed", format!("47003 {key}")),
     };
     Ok(Posted {
         id,

@@ -18,7 +18,7 @@ use serde_json::json;
 /// # Errors
 /// Our own faults; WeChat Pay then sends it again.
 pub(super) async fn receive(ctx: &Ctx, req: &HttpRequest, body: &[u8]) -> Result<HttpResponse> {
-    match ctx.wechat.notification(req.headers(), body) {
+    match ctx.wechat.notified(req.headers(), body).await {
         Ok(Notification::Paid(told)) => paid(ctx, &told).await,
         Ok(Notification::Refund(told)) => refunded(ctx, &told).await,
         Ok(Notification::Other(kind)) => {

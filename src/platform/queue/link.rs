@@ -19,20 +19,20 @@ const ANSWER: Duration = Duration::from_secs(3);
 const BLOCKED: Duration = Duration::from_hours(1);
 
 /// Where Redis is and how to get there.
-pub(super) enum Address {
+pub(in crate::platform) enum Address {
     Single(Box<Client>),
     Cluster(Box<ClusterAddress>),
 }
 
 /// One client for short commands, one without their time limit.
-pub(super) struct ClusterAddress {
+pub(in crate::platform) struct ClusterAddress {
     ordinary: ClusterClient,
     blocking: ClusterClient,
 }
 
 /// An open way to Redis. Cheap to clone; clones share the sockets.
 #[derive(Clone)]
-pub(super) enum Link {
+pub(in crate::platform) enum Link {
     Managed(ConnectionManager),
     Blocking(MultiplexedConnection),
     Cluster(ClusterConnection),
@@ -47,7 +47,7 @@ pub(super) fn away(error: RedisError) -> AppError {
 
 impl Address {
     /// Reads the URL; an error never repeats it, for it may hold a password.
-    pub(super) fn parse(url: &str) -> Result<Self> {
+    pub(in crate::platform) fn parse(url: &str) -> Result<Self> {
         let wrong = |error: RedisError| {
             AppError::internal(format!(
                 "the Redis URL is not usable: {}",
@@ -79,7 +79,7 @@ impl Address {
     }
 
     /// A connection for short commands. It reconnects by itself.
-    pub(super) async fn connect(&self) -> RedisResult<Link> {
+    pub(in crate::platform) async fn connect(&self) -> RedisResult<Link> {
         match self {
             Self::Single(client) => {
                 let config = ConnectionManagerConfig::new()

@@ -8,7 +8,7 @@
 //! unfinished outbox row again and says so with [`Queue::mark_refilled`].
 //! Emits, listens: nothing. Consents: none, no personal data passes.
 
-mod link;
+pub(in crate::platform) mod link;
 mod memory;
 mod redis;
 

@@ -2,18 +2,24 @@
 
 use super::{
     WechatClient,
-    fault::{ApiFault, busy},
+    fault::{ApiFault, Class, busy},
+    limit,
 };
 use crate::kernel::{AppError, Code, Result};
 use bytes::Bytes;
 use reqwest::{RequestBuilder, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// WeChat's codes are about 32 characters; longer ones are not WeChat's.
 const MAX_CODE: usize = 512;
-/// The token is unknown, expired or malformed.
-const TOKEN_CODES: [i64; 3] = [40_001, 42_001, 40_014];
+/// Waits before a busy WeChat is asked again (spec 1: three times at most, within what a person waits for).
+const BUSY_PAUSES: [Duration; 3] = [
+    Duration::from_millis(150),
+    Duration::from_millis(400),
+    Duration::from_millis(900),
+];
 
 /// Who logged in. The session key is sealed before it is stored and never leaves the server (spec 1.1).
 #[derive(Deserialize)]
@@ -36,7 +42,21 @@ impl std::fmt::Debug for Session {
 struct PhoneInfo {
     #[serde(rename = "purePhoneNumber")]
     number: String,
+    /// Documented as text, seen as a number.
+    #[serde(rename = "countryCode", default)]
+    country: Value,
     watermark: Watermark,
+}
+
+impl PhoneInfo {
+    /// Whether the number is of the Chinese mainland, which is all a home-service company can call back.
+    fn is_mainland(&self) -> bool {
+        match &self.country {
+            Value::Null => true,
+            Value::String(code) => code.trim_start_matches('+') == "86" || code.is_empty(),
+            code => code.as_i64() == Some(86),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -59,7 +79,14 @@ impl WechatClient {
             ("grant_type", "authorization_code"),
         ];
         let url = self.api_url("/sns/jscode2session", &query);
-        let answer = checked(&self.call(self.inner.http.get(url)).await?.1)?;
+        let mut pauses = BUSY_PAUSES.iter();
+        let answer = loop {
+            let answer = self.call(self.inner.http.get(url.clone())).await?.1;
+            match (class_of(&answer), pauses.next()) {
+                (Some(Class::Busy), Some(pause)) => tokio::time::sleep(*pause).await,
+                _ => break checked(&answer)?,
+            }
+        };
         serde_json::from_value(answer).map_err(|error| busy(1).because(error))
     }
 
@@ -69,6 +96,8 @@ impl WechatClient {
     /// `wechat_code_invalid` for a wrong or used code, `unavailable` when busy.
     pub async fn phone_number(&self, code: &str) -> Result<String> {
         plausible(code)?;
+        // Each success costs money (WX-07): the meter is what the shop compares WeChat's invoice with.
+        metrics::counter!("linjian_wechat_phone_numbers_total").increment(1);
         let answer = self
             .with_token("/wxa/business/getuserphonenumber", &json!({ "code": code }))
             .await?;
@@ -82,6 +111,12 @@ impl WechatClient {
                 "手机号凭证不属于本小程序",
             ));
         }
+        if !info.is_mainland() {
+            return Err(AppError::new(
+                Code::Validation,
+                "目前只支持中国大陆手机号,请换一个号码",
+            ));
+        }
         Ok(info.number)
     }
 
@@ -90,8 +125,17 @@ impl WechatClient {
     /// # Errors
     /// `internal` when scene or page break WeChat's rules, `unavailable` when busy or out of quota.
     pub async fn wxacode_unlimited(&self, scene: &str, page: Option<&str>) -> Result<Bytes> {
-        let mut body =
-            json!({ "scene": scene, "check_path": true, "env_version": "release", "width": 430 });
+        if !limit::is_scene(scene) || page.is_some_and(|page| !limit::is_page(page)) {
+            return Err(AppError::internal(
+                "scene or page of a code break WeChat's rules",
+            ));
+        }
+        let mut body = json!({
+            "scene": scene,
+            "check_path": true,
+            "env_version": self.inner.settings.env_version,
+            "width": 430,
+        });
         if let (Some(page), Some(body)) = (page, body.as_object_mut()) {
             body.insert("page".into(), page.into());
         }
@@ -101,20 +145,6 @@ impl WechatClient {
         }
         checked(&bytes)?;
         Err(busy(1).because("getwxacodeunlimit answered neither image nor error"))
-    }
-
-    /// A link that opens the mini-program from outside WeChat, good for `days` (1 to 30).
-    ///
-    /// # Errors
-    /// `internal` when path or query break WeChat's rules, `unavailable` when busy or out of quota.
-    pub async fn url_link(&self, path: &str, query: &str, days: u8) -> Result<String> {
-        let body = json!({
-            "path": path, "query": query, "env_version": "release", "expire_type": 1, "expire_interval": days,
-        });
-        let answer = checked(&self.with_token("/wxa/generate_urllink", &body).await?.1)?;
-        let link = answer.get("url_link").and_then(Value::as_str);
-        link.map(str::to_owned)
-            .ok_or_else(|| busy(1).because("generate_urllink without url_link"))
     }
 
     /// Posts JSON and reads JSON; an `errcode` is an error.
@@ -132,16 +162,48 @@ impl WechatClient {
         )
     }
 
-    /// Posts JSON with the access token; when WeChat refuses the token, once more with a new one (spec 1.2).
+    /// Posts JSON with the access token. A refused token is fetched anew once; a busy WeChat is asked again (spec 1, 1.2).
+    /// Every other answer, good or bad, is the caller's to read.
     pub(super) async fn with_token(&self, path: &str, body: &Value) -> Result<(String, Bytes)> {
+        let mut pauses = BUSY_PAUSES.iter();
+        let mut refetched = false;
+        loop {
+            let token = self.token().await?;
+            let answer = self.post_with(path, &token, body).await?;
+            match class_of(&answer.1) {
+                Some(Class::Token) if !refetched => {
+                    refetched = true;
+                    self.drop_token(&token).await;
+                }
+                Some(Class::Busy) => match pauses.next() {
+                    Some(pause) => tokio::time::sleep(*pause).await,
+                    None => return Ok(answer),
+                },
+                _ => return Ok(answer),
+            }
+        }
+    }
+
+    /// [`Self::with_token`] for calls whose only answers are success and fault.
+    ///
+    /// # Errors
+    /// The fault, by its class.
+    pub(super) async fn told(&self, path: &str, body: &Value) -> Result<Value> {
+        checked(&self.with_token(path, body).await?.1)
+    }
+
+    /// A GET with the access token.
+    pub(super) async fn get_with_token(&self, path: &str) -> Result<Value> {
         let token = self.token().await?;
-        let answer = self.post_with(path, &token, body).await?;
-        if !refuses_token(&answer.1) {
-            return Ok(answer);
+        let url = self.api_url(path, &[("access_token", &token)]);
+        let answer = self.call(self.inner.http.get(url)).await?.1;
+        if class_of(&answer) != Some(Class::Token) {
+            return checked(&answer);
         }
         self.drop_token(&token).await;
         let token = self.token().await?;
-        self.post_with(path, &token, body).await
+        let url = self.api_url(path, &[("access_token", &token)]);
+        checked(&self.call(self.inner.http.get(url)).await?.1)
     }
 
     async fn post_with(&self, path: &str, token: &str, body: &Value) -> Result<(String, Bytes)> {
@@ -199,10 +261,11 @@ fn checked(bytes: &Bytes) -> Result<Value> {
     ApiFault::of(&answer).map_or(Ok(answer), |fault| Err(fault.into()))
 }
 
-fn refuses_token(bytes: &Bytes) -> bool {
-    // An image is not JSON and is never a refusal.
-    serde_json::from_slice(bytes)
-        .ok()
+fn class_of(bytes: &Bytes) -> Option<Class> {
+    // An image is not JSON and carries no fault.
+    let answer = bytes.first().filter(|byte| **byte == b'{').map(|_| ());
+    answer
+        .and_then(|()| serde_json::from_slice(bytes).ok())
         .and_then(|answer| ApiFault::of(&answer))
-        .is_some_and(|f| TOKEN_CODES.contains(&f.code))
+        .map(|fault| fault.class())
 }

@@ -1,13 +1,18 @@
 //! The client: one HTTP pool, one merchant key, the keys of WeChat Pay.
 
 use super::{
+    certificate::Renewal,
     cipher::Cipher,
     key::{SigningKey, VerifyingKey},
-    settings::{NOTIFY_PATH, WechatSettings, is_loopback, wrong},
+    settings::{NOTIFY_PATH, WechatSettings, wrong},
+    shelf::TokenShelf,
     token::TokenCache,
     verify::PlatformKeys,
 };
-use crate::kernel::{AppError, Env, Result};
+use crate::{
+    config::is_loopback,
+    kernel::{AppError, Env, Result},
+};
 use reqwest::{Client, Url, redirect::Policy};
 use std::{sync::Arc, time::Duration};
 
@@ -30,10 +35,13 @@ pub(super) struct Inner {
     pub(super) pay_base: Url,
     pub(super) merchant_key: SigningKey,
     pub(super) platform_keys: PlatformKeys,
-    /// The key WeChat is asked to sign its answers with.
-    pub(super) platform_key_id: String,
+    /// The configured key WeChat is asked to sign its answers with, if there is one.
+    pub(super) platform_key_id: Option<String>,
+    pub(super) renewal: Renewal,
     pub(super) cipher: Cipher,
     pub(super) token: TokenCache,
+    /// Where all nodes share the token; without one each process has its own.
+    pub(super) shelf: Option<TokenShelf>,
 }
 
 impl std::fmt::Debug for WechatClient {
@@ -51,6 +59,14 @@ impl WechatClient {
     /// `validation` naming the setting: a base that is not https, a PEM that is no RSA key, an `APIv3` key that is not
     /// 32 bytes, sandbox keys with WeChat's own hosts.
     pub fn new(settings: WechatSettings, env: Env) -> Result<Self> {
+        Self::sharing(settings, env, None)
+    }
+
+    /// A client that shares its access token with other nodes.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn sharing(settings: WechatSettings, env: Env, shelf: Option<TokenShelf>) -> Result<Self> {
         let api_base = settings.base("api_base", &settings.api_base)?;
         let pay_base = settings.base("pay_base", &settings.pay_base)?;
         let merchant_key = SigningKey::from_pem(&settings.merchant_key_pem)
@@ -65,11 +81,10 @@ impl WechatClient {
             .map_err(|fault| {
                 wrong("platform_keys", "不是可用的微信支付公钥或证书").because(fault)
             })?;
-        let platform_key_id = settings
-            .platform_keys
-            .first()
-            .map(|(id, _)| id.clone())
-            .ok_or_else(|| wrong("platform_keys", "至少需要一把微信支付公钥"))?;
+        let platform_key_id = settings.platform_keys.first().map(|(id, _)| id.clone());
+        if platform_key_id.is_none() && !settings.platform_certificates {
+            return Err(wrong("platform_keys", "至少需要一把微信支付公钥"));
+        }
         let http = http(is_loopback(&api_base) && is_loopback(&pay_base))?;
         let inner = Inner {
             settings,
@@ -80,8 +95,10 @@ impl WechatClient {
             merchant_key,
             platform_keys: PlatformKeys::new(keys),
             platform_key_id,
+            renewal: Renewal::default(),
             cipher,
             token: TokenCache::default(),
+            shelf,
         };
         Ok(Self {
             inner: Arc::new(inner),

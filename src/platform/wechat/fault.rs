@@ -35,21 +35,89 @@ impl ApiFault {
     }
 }
 
-impl From<ApiFault> for AppError {
-    fn from(fault: ApiFault) -> Self {
-        match fault.code {
-            40_029 | 40_163 => {
-                Self::new(Code::WechatCodeInvalid, "微信凭证无效或已使用,请重新获取").because(fault)
-            }
-            40_226 => {
-                Self::new(Code::Forbidden, "微信判定该账号存在风险,暂时不能登录").because(fault)
-            }
-            -1 => busy(1).because(fault),
-            45_009 | 45_011 => busy(60).because(fault),
-            // Wrong secret, address not on the allow-list, no permission: only the operator can help.
-            _ => Self::internal(fault),
+/// What an `errcode` asks of us (spec 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The token is unknown, expired or malformed: fetch another once, call once more.
+    Token,
+    /// Busy: call again in a moment, three times at most.
+    Busy,
+    /// A quota is used up: the job waits, the next minute at the earliest.
+    Quota,
+    /// A code of the person is wrong or used: he gets another.
+    Person,
+    /// WeChat blocks the person.
+    Blocked,
+    /// Secret, permission, allow-list, state of the account: a person of ours must act, calling again is no use.
+    Operator,
+    /// Anything else: this call as it stands will never succeed.
+    Final,
+}
+
+impl ApiFault {
+    /// The class of the fault.
+    pub(super) fn class(&self) -> Class {
+        match self.code {
+            40_001 | 40_014 | 42_001 => Class::Token,
+            -1 => Class::Busy,
+            // 44990 and 85400 are the link quotas, by old pages (spec 1.6).
+            45_009 | 45_011 | 44_990 | 85_400 => Class::Quota,
+            40_029 | 40_163 => Class::Person,
+            40_226 => Class::Blocked,
+            40_013
+            | 40_125
+            | 40_164
+            | 41_001
+            | 41_002
+            | 41_004
+            | 48_001
+            | 48_004
+            | 50_001
+            | 50_002
+            | 61_000..=61_009
+            | 61_011..=61_999 => Class::Operator,
+            _ => Class::Final,
         }
     }
+}
+
+impl From<ApiFault> for AppError {
+    fn from(fault: ApiFault) -> Self {
+        match fault.class() {
+            Class::Person => {
+                Self::new(Code::WechatCodeInvalid, "微信凭证无效或已使用,请重新获取").because(fault)
+            }
+            Class::Blocked => {
+                Self::new(Code::Forbidden, "微信判定该账号存在风险,暂时不能登录").because(fault)
+            }
+            Class::Busy => busy(1).because(fault),
+            Class::Quota => busy(60).because(fault),
+            // Refused twice in a row: WeChat's nodes disagree for a moment, or the secret was changed elsewhere.
+            Class::Token => busy(5).because(fault),
+            Class::Operator => {
+                alert(&fault);
+                Self::internal(fault)
+            }
+            Class::Final => Self::internal(fault),
+        }
+    }
+}
+
+/// An `errcode` this error came from, if WeChat answered with one.
+pub fn errcode(error: &AppError) -> Option<i64> {
+    let source: &(dyn std::error::Error + 'static) = error.source.as_deref()?;
+    source.downcast_ref::<ApiFault>().map(|fault| fault.code)
+}
+
+/// Calls for a person: `linjian doctor` names the cure.
+fn alert(fault: &ApiFault) {
+    tracing::error!(
+        errcode = fault.code,
+        rid = fault.rid.as_deref().unwrap_or("-"),
+        "WeChat refuses the shop's own settings; linjian doctor names the cure"
+    );
+    metrics::counter!("linjian_wechat_alerts_total", "errcode" => fault.code.to_string())
+        .increment(1);
 }
 
 /// An error answer of WeChat Pay: the HTTP status and the code, never the message.
@@ -127,13 +195,21 @@ fn refused(fault: PayFault) -> AppError {
             .retry_after(600)
             .because(fault),
         "FREQUENCY_LIMITED" | "FREQUENCY_LIMIT_EXCEED" => busy(30).because(fault),
-        "PARAM_ERROR"
-        | "SIGN_ERROR"
+        "SIGN_ERROR"
         | "NO_AUTH"
         | "RULE_LIMIT"
         | "ACCOUNT_ERROR"
         | "MCH_NOT_EXISTS"
-        | "APPID_MCHID_NOT_MATCH" => AppError::internal(fault),
+        | "APPID_MCHID_NOT_MATCH" => {
+            tracing::error!(
+                code = %fault.code,
+                "WeChat Pay refuses the merchant's own settings; linjian doctor names the cure"
+            );
+            metrics::counter!("linjian_wechat_alerts_total", "errcode" => fault.code.clone())
+                .increment(1);
+            AppError::internal(fault)
+        }
+        "PARAM_ERROR" => AppError::internal(fault),
         // An unknown code is an unknown outcome: enter again or query (spec 2.3).
         _ => busy(2).because(fault),
     }

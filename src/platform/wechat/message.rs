@@ -3,6 +3,7 @@
 use super::{
     WechatClient,
     fault::{ApiFault, busy},
+    limit,
 };
 use crate::kernel::Result;
 use serde_json::{Map, Value, json};
@@ -34,6 +35,11 @@ pub enum SendOutcome {
     NoGrant,
     /// No such person in this mini-program (40003).
     UnknownRecipient,
+    /// A value breaks its limit: our template mapping is wrong. Nothing was sent, the tick stands.
+    Unfit {
+        /// Its key.
+        key: String,
+    },
     /// Template, value or page is wrong: our fault, a dead letter (40037, 47003, 41030).
     Rejected {
         /// WeChat's `errcode`.
@@ -52,11 +58,21 @@ impl WechatClient {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), json!({ "value": fitted(key, value) })))
             .collect();
+        // WeChat names the field only for people to read; checked here, the log names it for us.
+        if let Some((key, _)) = message
+            .data
+            .iter()
+            .find(|(key, value)| !limit::fits(key, &fitted(key, value)))
+        {
+            return Ok(SendOutcome::Unfit {
+                key: (*key).to_owned(),
+            });
+        }
         let mut body = json!({
             "touser": message.openid,
             "template_id": message.template_id,
             "data": data,
-            "miniprogram_state": "formal",
+            "miniprogram_state": self.miniprogram_state(),
             "lang": "zh_CN",
         });
         if let (Some(page), Some(body)) = (message.page, body.as_object_mut()) {
@@ -77,6 +93,17 @@ impl WechatClient {
             40_003 => Ok(SendOutcome::UnknownRecipient),
             errcode @ (40_037 | 47_003 | 41_030) => Ok(SendOutcome::Rejected { errcode }),
             _ => Err(fault.into()),
+        }
+    }
+}
+
+impl WechatClient {
+    /// The word this call has for the version of the mini-program.
+    fn miniprogram_state(&self) -> &'static str {
+        match self.inner.settings.env_version.as_str() {
+            "trial" => "trial",
+            "develop" => "developer",
+            _ => "formal",
         }
     }
 }

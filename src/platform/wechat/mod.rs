@@ -9,10 +9,14 @@
 //! same client code runs offline.
 
 mod api;
+mod certificate;
+mod checkup;
 mod cipher;
 mod client;
 mod fault;
 mod key;
+mod limit;
+mod link;
 mod message;
 mod notify;
 mod order;
@@ -20,17 +24,20 @@ mod pay;
 mod refund;
 pub mod sandbox;
 mod settings;
+mod shelf;
 #[cfg(test)]
 mod tests;
 mod token;
 mod verify;
 
 pub use api::Session;
+pub use checkup::{CertificateFit, Template, WechatHost};
 pub use client::WechatClient;
-pub use fault::{PayFault, pay_code};
+pub use fault::{PayFault, errcode, pay_code};
 pub use message::{SendOutcome, Subscribe};
 pub use notify::{Notification, NotifyError, RefundNotice, WebhookFailure};
 pub use order::{OrderAnswer, PayParams, Prepay, TradeState, Transaction};
 pub use refund::{Refund, RefundAnswer, RefundStatus};
 pub use settings::{NOTIFY_PATH, PUSH_PATH, WechatSettings};
+pub use shelf::TokenShelf;
 pub use verify::SignatureFault;

@@ -4,9 +4,12 @@ use super::{
     WechatClient,
     fault::{Fault, PayFault},
     key::nonce,
-    verify::{Proof, request_message},
+    verify::{Proof, SignatureFault, request_message},
 };
-use reqwest::{Method, Url, header};
+use reqwest::{
+    Method, Url,
+    header::{self, HeaderMap},
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -78,16 +81,22 @@ impl WechatClient {
         }
     }
 
-    /// Calls once; when no connection came about, nothing was sent, and the second try goes to the spare host.
+    /// Calls once and believes a success only when it is signed.
     pub(super) async fn pay_once<T: DeserializeOwned>(&self, call: &PayCall) -> Result<T, Fault> {
-        let base = &self.inner.pay_base;
-        let bytes = match self.pay_raw(call, &call.url(base, false)).await {
-            Err(Fault::Connect(_)) => {
-                let spare = base.host_str() == Some(SPARE_FOR);
-                self.pay_raw(call, &call.url(base, spare)).await?
-            }
-            outcome => outcome?,
+        self.have_a_key().await?;
+        let (headers, body) = self.exchange(call).await?;
+        let verify = || {
+            let proof = Proof::read(|name| headers.get(name).and_then(|value| value.to_str().ok()));
+            self.inner
+                .platform_keys
+                .verify(&proof, &body, self.inner.env.now())
         };
+        match verify() {
+            // Perhaps a certificate that is new since we asked last.
+            Err(SignatureFault::UnknownSerial) if self.renew_soon().await => verify()?,
+            outcome => outcome?,
+        }
+        let bytes = body;
         let bytes = if bytes.is_empty() {
             b"null".as_slice()
         } else {
@@ -96,25 +105,43 @@ impl WechatClient {
         serde_json::from_slice(bytes).map_err(Fault::Unreadable)
     }
 
-    async fn pay_raw(&self, call: &PayCall, url: &Url) -> Result<Vec<u8>, Fault> {
+    /// Sends a signed request and gives a success as it came, not verified yet. When no connection came about, nothing
+    /// was sent, and the second try goes to the spare host.
+    pub(super) async fn exchange(&self, call: &PayCall) -> Result<(HeaderMap, Vec<u8>), Fault> {
+        let base = &self.inner.pay_base;
+        match self.send(call, &call.url(base, false)).await {
+            Err(Fault::Connect(_)) => {
+                let spare = base.host_str() == Some(SPARE_FOR);
+                self.send(call, &call.url(base, spare)).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn send(&self, call: &PayCall, url: &Url) -> Result<(HeaderMap, Vec<u8>), Fault> {
         let authorization = self.authorization(call.method.as_str(), &uri(url), &call.body)?;
-        let request = self
+        let mut request = self
             .inner
             .http
             .request(call.method.clone(), url.clone())
             .header(header::ACCEPT, "application/json")
             .header(header::CONTENT_TYPE, "application/json")
-            .header(header::AUTHORIZATION, authorization)
-            .header("Wechatpay-Serial", &self.inner.platform_key_id)
-            .body(call.body.clone());
-        let answer = request.send().await.map_err(|error| {
-            let error = error.without_url();
-            if error.is_connect() {
-                Fault::Connect(error)
-            } else {
-                Fault::Lost(error)
-            }
-        })?;
+            .header(header::AUTHORIZATION, authorization);
+        if let Some(key) = self.answer_key() {
+            request = request.header("Wechatpay-Serial", key);
+        }
+        let answer = request
+            .body(call.body.clone())
+            .send()
+            .await
+            .map_err(|error| {
+                let error = error.without_url();
+                if error.is_connect() {
+                    Fault::Connect(error)
+                } else {
+                    Fault::Lost(error)
+                }
+            })?;
         let status = answer.status();
         let headers = answer.headers().clone();
         let body = answer
@@ -128,11 +155,7 @@ impl WechatClient {
                 code: code_of(&body),
             }));
         }
-        let proof = Proof::read(|name| headers.get(name).and_then(|value| value.to_str().ok()));
-        self.inner
-            .platform_keys
-            .verify(&proof, &body, self.inner.env.now())?;
-        Ok(body.to_vec())
+        Ok((headers, body.to_vec()))
     }
 
     fn authorization(&self, method: &str, uri: &str, body: &[u8]) -> Result<String, Fault> {

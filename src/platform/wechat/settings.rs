@@ -1,6 +1,9 @@
 //! What the client must know about itself and about WeChat.
 
-use crate::kernel::{AppError, Code, Result};
+use crate::{
+    config::is_loopback,
+    kernel::{AppError, Code, Result},
+};
 use reqwest::Url;
 
 /// Where the API takes WeChat Pay's notifications, below [`WechatSettings::notify_base_url`].
@@ -34,6 +37,8 @@ pub struct WechatSettings {
     /// Keys WeChat signs with: (public key id or certificate serial, PEM of the key or certificate). The first is the
     /// one asked for with `Wechatpay-Serial`; during WeChat's change-over both are held (spec 2.2).
     pub platform_keys: Vec<(String, String)>,
+    /// Whether platform certificates are fetched and renewed as well.
+    pub platform_certificates: bool,
     /// Our public address, without a trailing slash.
     pub notify_base_url: String,
     /// Token of the message push.
@@ -74,11 +79,6 @@ impl WechatSettings {
         }
         Ok(url)
     }
-}
-
-/// Whether a host is this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
 }
 
 /// A fault of one setting, named so that the operator finds it.

@@ -2,7 +2,10 @@
 
 use super::key::VerifyingKey;
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// Furthest a signature's time may be from ours, seconds.
 const MAX_SKEW_SECONDS: u64 = 300;
@@ -53,13 +56,65 @@ impl<'a> Proof<'a> {
     }
 }
 
-/// The keys WeChat Pay signs with, by id or serial.
-pub(super) struct PlatformKeys(HashMap<String, VerifyingKey>);
+/// A platform certificate WeChat Pay gave us.
+pub(super) struct Fetched {
+    /// Its serial.
+    pub(super) serial: String,
+    /// From when WeChat signs with it.
+    pub(super) effective: DateTime<Utc>,
+    /// Its key.
+    pub(super) key: Arc<VerifyingKey>,
+}
+
+/// The keys WeChat Pay signs with, by id or serial: those of the settings, and certificates as they were fetched last.
+pub(super) struct PlatformKeys {
+    fixed: HashMap<String, Arc<VerifyingKey>>,
+    fetched: RwLock<Vec<Fetched>>,
+}
 
 impl PlatformKeys {
     /// Takes keys by the name they sign under.
     pub(super) fn new(keys: HashMap<String, VerifyingKey>) -> Self {
-        Self(keys)
+        let shared = |(id, key)| (id, Arc::new(key));
+        Self {
+            fixed: keys.into_iter().map(shared).collect(),
+            fetched: RwLock::default(),
+        }
+    }
+
+    /// Only these, to prove the answer they came in.
+    pub(super) fn of_certificates(keys: HashMap<String, Arc<VerifyingKey>>) -> Self {
+        Self {
+            fixed: keys,
+            fetched: RwLock::default(),
+        }
+    }
+
+    /// Puts other certificates in the place of those fetched before.
+    pub(super) fn replace(&self, certificates: Vec<Fetched>) {
+        *self.fetched.write().unwrap_or_else(PoisonError::into_inner) = certificates;
+    }
+
+    /// The serial of the newest fetched certificate that is good at `now`.
+    pub(super) fn newest(&self, now: DateTime<Utc>) -> Option<String> {
+        let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
+        let good = |one: &&Fetched| one.effective <= now && !one.key.is_expired(now);
+        fetched
+            .iter()
+            .filter(good)
+            .max_by_key(|one| one.effective)
+            .map(|one| one.serial.clone())
+    }
+
+    fn of(&self, serial: &str) -> Option<Arc<VerifyingKey>> {
+        if let Some(key) = self.fixed.get(serial) {
+            return Some(Arc::clone(key));
+        }
+        let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
+        fetched
+            .iter()
+            .find(|one| one.serial == serial)
+            .map(|one| Arc::clone(&one.key))
     }
 
     /// Checks headers, kind, time, serial and signature, in this order, over the raw bytes.
@@ -88,7 +143,7 @@ impl PlatformKeys {
         if now.timestamp().abs_diff(at) > MAX_SKEW_SECONDS {
             return Err(SignatureFault::Stale);
         }
-        let key = self.0.get(serial).ok_or(SignatureFault::UnknownSerial)?;
+        let key = self.of(serial).ok_or(SignatureFault::UnknownSerial)?;
         if key.is_expired(now) {
             return Err(SignatureFault::Expired);
         }

@@ -1,10 +1,11 @@
 //! Mini-program codes and links of the sandbox (spec 1.5, 1.6).
 
 use super::{
-    Sandbox, limit,
+    Sandbox,
     mini::{Refusal, TokenQuery, answered, read, system},
 };
 use crate::kernel::{AppError, Result};
+use crate::platform::wechat::limit;
 use actix_web::{HttpResponse, web};
 use image::{GrayImage, ImageFormat, Luma};
 use qrcode::{Color, QrCode};

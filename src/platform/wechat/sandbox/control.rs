@@ -3,6 +3,7 @@
 use super::{
     MARK, Sandbox,
     book::{Entry, Order, Payment},
+    chaos,
     courier::Trouble,
     page,
     trade::digits,
@@ -76,6 +77,17 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         web::resource("/sandbox/inbox")
             .wrap(mark())
             .route(web::get().to(inbox)),
+    )
+    .service(
+        web::resource("/sandbox/chaos")
+            .wrap(mark())
+            .route(web::get().to(chaos::show))
+            .route(web::post().to(chaos::switch)),
+    )
+    .service(
+        web::resource("/sandbox/admin")
+            .wrap(mark())
+            .route(web::get().to(admin)),
     );
 }
 
@@ -168,8 +180,13 @@ impl Sandbox {
         let body = self.payment_notice(&order, &payment, total, trouble)?;
         let copies = (0..times.unwrap_or(1))
             .map(|_| self.deliver(&order.terms.notify_url, body.clone(), trouble));
-        let delivered = try_join_all(copies)
-            .await?
+        let statuses = try_join_all(copies).await?;
+        let taken = statuses.iter().any(|status| (200..300).contains(status));
+        // A spoilt delivery is a scene of its own; an honest one that nobody took comes again, as WeChat's do.
+        if !taken && trouble.is_none() && total == order.terms.total {
+            self.announce_payment(&order, &payment);
+        }
+        let delivered = statuses
             .into_iter()
             .map(|status| Delivered { status })
             .collect();
@@ -239,4 +256,13 @@ async fn inbox(req: HttpRequest, sandbox: web::Data<Sandbox>) -> Result<HttpResp
     } else {
         Ok(HttpResponse::Ok().json(json!({ "items": messages })))
     }
+}
+
+/// All orders and the switches, by hand.
+async fn admin(sandbox: web::Data<Sandbox>) -> Result<HttpResponse> {
+    let mut orders: Vec<Order> = sandbox
+        .change::<_, AppError, _>(|book| Ok((book.orders.values().cloned().collect(), None)))
+        .await?;
+    orders.sort_by(|a, b| b.terms.out_trade_no.cmp(&a.terms.out_trade_no));
+    page::admin(&orders)
 }

@@ -169,8 +169,32 @@ impl Sandbox {
         self.post(notice, chrono::Duration::zero());
     }
 
+    /// Tells a payment nobody took, from the first step of the ladder on.
+    pub(super) fn announce_payment(&self, order: &Order, payment: &Payment) {
+        let notice = Parcel::Notice {
+            url: order.terms.notify_url.clone(),
+            event: "TRANSACTION.SUCCESS",
+            summary: "支付成功",
+            kind: "transaction",
+            plain: transaction(order, Some(payment), "SUCCESS", order.terms.total),
+        };
+        self.post(notice, chrono::Duration::seconds(15));
+    }
+
+    /// The callback of the going-live self-test (spec 2.9).
+    pub(super) fn announce_echo(&self, url: String, message: &str) {
+        let notice = Parcel::Notice {
+            url,
+            event: "SECURITY_ECHO.SUCCESS",
+            summary: "回显测试",
+            kind: "security_echo",
+            plain: json!({ "mchid": MCHID, "echo_message": message }),
+        };
+        self.post(notice, chrono::Duration::zero());
+    }
+
     /// One try of a notification, sealed and signed anew; whether it was taken.
-    pub(super) async fn deliver_notice(&self, parcel: &Parcel) -> bool {
+    pub(super) async fn deliver_notice(&self, parcel: &Parcel, trouble: Option<Trouble>) -> bool {
         let Parcel::Notice {
             url,
             event,
@@ -185,7 +209,7 @@ impl Sandbox {
             .resource(kind, plain, false)
             .map(|resource| self.envelope(event, summary, &resource));
         let taken = match body {
-            Ok(body) => self.deliver(url, body, None).await,
+            Ok(body) => self.deliver(url, body, trouble).await,
             Err(error) => Err(error),
         };
         matches!(taken, Ok(200..=299))

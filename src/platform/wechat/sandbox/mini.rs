@@ -3,10 +3,11 @@
 use super::{
     APPID, Sandbox,
     book::{Book, Entry, SandboxMessage},
-    code, limit,
+    code,
     trade::digits,
 };
 use crate::kernel::{AppError, Result, normalise_phone};
+use crate::platform::wechat::limit;
 use actix_web::{HttpResponse, web};
 use aws_lc_rs::{digest, rand};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -139,6 +140,10 @@ async fn token(body: web::Bytes, sandbox: web::Data<Sandbox>) -> HttpResponse {
 }
 
 fn give_token(body: &[u8], sandbox: &Sandbox) -> Result<Value, Refusal> {
+    sandbox
+        .inner
+        .token_calls
+        .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let input: TokenIn = read(body)?;
     if input.appid != APPID || input.grant_type != "client_credential" {
         return Err((40_013, "invalid appid"));

@@ -7,11 +7,12 @@
 //! Listens: [`routes`] puts the player's controls on the main listener. Consents: none; everybody in here is made up.
 
 mod book;
+mod chaos;
 mod code;
 mod control;
 mod courier;
+mod desk;
 mod journal;
-pub(super) mod limit;
 mod mini;
 mod page;
 mod post;
@@ -21,18 +22,28 @@ mod secret;
 mod trade;
 
 pub use book::SandboxMessage;
+pub use chaos::Chaos;
 pub use control::{Delivered, Outcome, PayIn, PayOut, routes};
 pub use courier::Trouble;
+pub use desk::TEMPLATE;
 
 use crate::kernel::{AppError, Env, Result};
 use crate::platform::wechat::WechatSettings;
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::DefaultHeaders, web};
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    middleware::{self, DefaultHeaders},
+    web,
+};
 use journal::Journal;
 use secret::Secrets;
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::task::JoinSet;
 
@@ -65,6 +76,8 @@ struct Inner {
     courier: reqwest::Client,
     token: Mutex<Option<mini::Token>>,
     post: post::Post,
+    chaos: Mutex<Chaos>,
+    token_calls: AtomicU64,
     /// Our own public address, once the client's settings were asked for.
     backend: OnceLock<String>,
     address: SocketAddr,
@@ -95,6 +108,8 @@ impl Sandbox {
                 courier: courier::http()?,
                 token: Mutex::default(),
                 post: post::Post::default(),
+                chaos: Mutex::default(),
+                token_calls: AtomicU64::new(0),
                 backend: OnceLock::new(),
                 address: listener.local_addr().map_err(AppError::internal)?,
                 tasks: Mutex::default(),
@@ -105,9 +120,11 @@ impl Sandbox {
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(data.clone())
+                .wrap(middleware::from_fn(chaos::answers))
                 .wrap(DefaultHeaders::new().add(MARK))
                 .configure(mini::routes)
                 .configure(trade::routes)
+                .configure(desk::routes)
         })
         .workers(1)
         .shutdown_timeout(1)
@@ -149,6 +166,7 @@ impl Sandbox {
                 secrets.platform_key_id.clone(),
                 secrets.platform_public_pem.clone(),
             )],
+            platform_certificates: false,
             notify_base_url: backend,
             push_token: secrets.push_token.clone(),
             push_aes_key: secrets.push_aes_key.clone(),
@@ -166,6 +184,20 @@ impl Sandbox {
             template: template.into(),
         };
         self.change(move |_| Ok(((), Some(entry)))).await
+    }
+
+    /// How often a token was asked for, since this process started.
+    pub fn token_calls(&self) -> u64 {
+        self.inner.token_calls.load(Ordering::Relaxed)
+    }
+
+    /// What a client in certificate mode needs: no public key, certificates fetched.
+    pub fn certificate_settings(&self, notify_base_url: &str) -> WechatSettings {
+        WechatSettings {
+            platform_keys: Vec::new(),
+            platform_certificates: true,
+            ..self.settings(notify_base_url)
+        }
     }
 
     /// Every message sent so far, oldest first.

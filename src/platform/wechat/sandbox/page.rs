@@ -1,4 +1,4 @@
-//! The sandbox's two pages: self-contained, no outside resources, scripts and styles only by nonce.
+//! The sandbox's pages: self-contained, no outside resources, scripts and styles only by nonce.
 
 use super::book::{Order, SandboxMessage};
 use crate::kernel::{AppError, Result, shanghai};
@@ -8,16 +8,12 @@ use std::fmt::Write;
 
 const CASHIER: &str = include_str!("cashier.html");
 const INBOX: &str = include_str!("inbox.html");
+const ADMIN: &str = include_str!("admin.html");
 
 /// The cashier of one order.
 pub(super) fn cashier(order: &Order, prepay_id: &str) -> Result<HttpResponse> {
     let total = order.terms.total;
-    let paid = match order.state() {
-        "NOTPAY" => "待支付",
-        "CLOSED" => "已关闭",
-        "REFUND" => "已退款",
-        _ => "已支付",
-    };
+    let paid = state(order);
     answer(
         CASHIER,
         &[
@@ -27,6 +23,37 @@ pub(super) fn cashier(order: &Order, prepay_id: &str) -> Result<HttpResponse> {
             ("{{prepay_id}}", &escape(prepay_id)),
         ],
     )
+}
+
+fn state(order: &Order) -> &'static str {
+    match order.state() {
+        "NOTPAY" => "待支付",
+        "CLOSED" => "已关闭",
+        "REFUND" => "已退款",
+        _ => "已支付",
+    }
+}
+
+/// All orders, newest first, and the switches.
+pub(super) fn admin(orders: &[Order]) -> Result<HttpResponse> {
+    let yuan = |fen: i64| format!("{}.{:02}", fen / 100, fen % 100);
+    let mut rows = String::new();
+    for order in orders {
+        let (number, about) = (
+            escape(&order.terms.out_trade_no),
+            escape(&order.terms.description),
+        );
+        let (total, back) = (yuan(order.terms.total), yuan(order.refunded));
+        let _never_fails = write!(
+            rows,
+            "<tr><td>{number}</td><td>{about}</td><td>¥{total}</td><td>{}</td><td>¥{back}</td></tr>",
+            state(order)
+        );
+    }
+    if rows.is_empty() {
+        rows.push_str("<tr><td colspan=\"5\">还没有订单</td></tr>");
+    }
+    answer(ADMIN, &[("{{rows}}", &rows)])
 }
 
 /// All messages, newest first.

@@ -1,6 +1,6 @@
 //! What waits to be delivered: notifications and pushes, due by the injected clock, again after each failure.
 
-use super::Sandbox;
+use super::{Sandbox, courier::Trouble};
 use chrono::{DateTime, Duration, Utc};
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -53,6 +53,7 @@ pub(super) struct Post {
 impl Sandbox {
     /// Takes a parcel that is due `after` from now by the injected clock.
     pub(super) fn post(&self, parcel: Parcel, after: Duration) {
+        let after = after + Duration::seconds(i64::from(self.chaos().delay_seconds));
         let due = self.inner.env.now() + after;
         self.keep(Waiting {
             due,
@@ -91,28 +92,47 @@ impl Sandbox {
             all.extract_if(.., |waiting| waiting.due <= now).collect()
         };
         let count = due.len();
-        join_all(due.into_iter().map(|waiting| self.attempt(waiting))).await;
+        if self.chaos().reorder {
+            for waiting in due.into_iter().rev() {
+                self.attempt(waiting).await;
+            }
+        } else {
+            join_all(due.into_iter().map(|waiting| self.attempt(waiting))).await;
+        }
         count
     }
 
     async fn attempt(&self, mut waiting: Waiting) {
-        let (taken, ladder) = match &waiting.parcel {
-            Parcel::Notice { .. } => (
-                self.deliver_notice(&waiting.parcel).await,
-                NOTICE_LADDER.as_slice(),
-            ),
-            Parcel::Push(event) => (self.deliver_push(event).await, PUSH_LADDER.as_slice()),
+        let ladder = match &waiting.parcel {
+            Parcel::Notice { .. } => NOTICE_LADDER.as_slice(),
+            Parcel::Push(_) => PUSH_LADDER.as_slice(),
         };
-        if taken {
+        let chaos = self.chaos();
+        for trouble in [
+            chaos.probe.then_some(Trouble::Probe),
+            chaos.stale.then_some(Trouble::Stale),
+        ] {
+            if trouble.is_some() {
+                self.deliver_notice(&waiting.parcel, trouble).await;
+            }
+        }
+        let copies = (0..=chaos.duplicate).map(|_| self.deliver_parcel(&waiting.parcel));
+        if join_all(copies).await.contains(&true) {
             return;
         }
-        match ladder.get(waiting.tries) {
-            Some(pause) => {
-                waiting.tries = waiting.tries.saturating_add(1);
-                waiting.due = self.inner.env.now() + Duration::seconds(*pause);
-                self.keep(waiting);
-            }
-            None => tracing::warn!("nobody took a message of the WeChat sandbox"),
+        let Some(pause) = ladder.get(waiting.tries) else {
+            tracing::warn!("nobody took a message of the WeChat sandbox");
+            return;
+        };
+        waiting.tries = waiting.tries.saturating_add(1);
+        waiting.due = self.inner.env.now() + Duration::seconds(*pause);
+        self.keep(waiting);
+    }
+
+    async fn deliver_parcel(&self, parcel: &Parcel) -> bool {
+        match parcel {
+            Parcel::Notice { .. } => self.deliver_notice(parcel, None).await,
+            Parcel::Push(event) => self.deliver_push(event).await,
         }
     }
 

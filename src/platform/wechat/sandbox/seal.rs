@@ -77,7 +77,9 @@ impl Sandbox {
         {
             return Err(REFUSED);
         }
-        if header("Wechatpay-Serial").is_some_and(|serial| serial != secrets.platform_key_id) {
+        let ours =
+            |serial| serial == secrets.platform_key_id || serial == secrets.certificate_serial;
+        if header("Wechatpay-Serial").is_some_and(|serial| !ours(serial)) {
             return Err(Refusal::new(
                 400,
                 "PARAM_ERROR",
@@ -87,8 +89,27 @@ impl Sandbox {
         Ok(())
     }
 
-    /// The answer to a pay call, signed whether good or bad.
+    /// The answer to a pay call under the public key, signed whether good or bad.
     pub(super) fn signed(&self, outcome: Result<Value, Refusal>) -> HttpResponse {
+        self.signed_by(&self.inner.secrets.platform_key_id, outcome)
+    }
+
+    /// The answer, signed as the request asked for.
+    pub(super) fn signed_for(
+        &self,
+        req: &HttpRequest,
+        outcome: Result<Value, Refusal>,
+    ) -> HttpResponse {
+        let secrets = &self.inner.secrets;
+        let asked = req.headers().get("Wechatpay-Serial");
+        if asked.is_some_and(|serial| serial.as_bytes() == secrets.certificate_serial.as_bytes()) {
+            return self.signed_by(&secrets.certificate_serial, outcome);
+        }
+        self.signed(outcome)
+    }
+
+    /// The answer to a pay call, signed under this key id or serial.
+    pub(super) fn signed_by(&self, serial: &str, outcome: Result<Value, Refusal>) -> HttpResponse {
         let (status, body) = match outcome {
             Ok(Value::Null) => (204, Vec::new()),
             Ok(body) => (200, body.to_string().into_bytes()),
@@ -99,7 +120,7 @@ impl Sandbox {
                     .into_bytes(),
             ),
         };
-        let Ok(headers) = self.signature(&body, 0) else {
+        let Ok(headers) = self.signature_by(serial, &body, 0) else {
             return HttpResponse::InternalServerError().finish();
         };
         let mut answer = HttpResponse::build(
@@ -112,9 +133,24 @@ impl Sandbox {
         answer.body(body)
     }
 
-    /// The headers that prove a body, signed at our time plus `skew_seconds`.
+    /// The headers that prove a notification, signed at our time plus `skew_seconds`, under the key the switches say.
     pub(super) fn signature(
         &self,
+        body: &[u8],
+        skew_seconds: i64,
+    ) -> Result<Vec<(&'static str, String)>> {
+        let secrets = &self.inner.secrets;
+        let serial = if self.chaos().certificate {
+            &secrets.certificate_serial
+        } else {
+            &secrets.platform_key_id
+        };
+        self.signature_by(serial, body, skew_seconds)
+    }
+
+    fn signature_by(
+        &self,
+        serial: &str,
         body: &[u8],
         skew_seconds: i64,
     ) -> Result<Vec<(&'static str, String)>> {
@@ -127,6 +163,7 @@ impl Sandbox {
             .to_string();
         let nonce = nonce().map_err(AppError::internal)?;
         let message = answer_message(&timestamp, &nonce, body);
+        // Certificate and public key are two names of one key here; at WeChat they are two keys.
         let signature = self
             .inner
             .secrets
@@ -136,16 +173,39 @@ impl Sandbox {
         Ok(vec![
             ("Wechatpay-Timestamp", timestamp),
             ("Wechatpay-Nonce", nonce),
-            (
-                "Wechatpay-Serial",
-                self.inner.secrets.platform_key_id.clone(),
-            ),
+            ("Wechatpay-Serial", serial.to_owned()),
             ("Wechatpay-Signature", signature),
             (
                 "Wechatpay-Signature-Type",
                 "WECHATPAY2-SHA256-RSA2048".into(),
             ),
         ])
+    }
+
+    /// What `GET /v3/certificates` lists.
+    pub(super) fn certificate_list(&self) -> Result<Value> {
+        let secrets = &self.inner.secrets;
+        let nonce: String = nonce()
+            .map_err(AppError::internal)?
+            .chars()
+            .take(12)
+            .collect();
+        let pem = secrets.certificate_pem.clone().into_bytes();
+        let sealed = secrets
+            .cipher
+            .seal(&nonce, "certificate", pem)
+            .ok_or_else(|| AppError::internal("sealing the sandbox certificate failed"))?;
+        Ok(json!({ "data": [{
+            "serial_no": secrets.certificate_serial,
+            "effective_time": "2025-01-01T00:00:00+08:00",
+            "expire_time": "2045-01-01T00:00:00+08:00",
+            "encrypt_certificate": {
+                "algorithm": cipher::ALGORITHM,
+                "nonce": nonce,
+                "associated_data": "certificate",
+                "ciphertext": STANDARD.encode(sealed),
+            },
+        }]}))
     }
 
     /// Seals what a notification carries. `spoil` flips one bit of the ciphertext.

@@ -29,6 +29,9 @@ pub(super) struct Secrets {
     pub(super) merchant_key_pem: String,
     pub(super) platform_key_id: String,
     pub(super) platform_public_pem: String,
+    /// The same key as a certificate, for certificate mode.
+    pub(super) certificate_serial: String,
+    pub(super) certificate_pem: String,
     /// What WeChat signs with.
     pub(super) platform_key: SigningKey,
     /// What WeChat knows of the merchant.
@@ -71,6 +74,7 @@ impl Secrets {
     fn ready(kept: &Kept) -> Result<Self> {
         let merchant = public_der(&kept.merchant_key_pem)?;
         let platform = public_der(&kept.platform_key_pem)?;
+        let certificate = certificate(&kept.platform_key_pem, &platform)?;
         let merchant_public_pem = pem::encode(&pem::Pem::new("PUBLIC KEY", merchant.clone()));
         Ok(Self {
             push_token: short_of(&kept.app_secret, "push token", 32),
@@ -79,6 +83,8 @@ impl Secrets {
             apiv3_key: kept.apiv3_key.clone(),
             merchant_serial: name_of(&merchant).to_ascii_uppercase(),
             merchant_key_pem: kept.merchant_key_pem.clone(),
+            certificate_serial: name_of(&platform).to_ascii_uppercase(),
+            certificate_pem: certificate,
             platform_key_id: format!("{SANDBOX_KEY_ID}{}", name_of(&platform)),
             platform_public_pem: pem::encode(&pem::Pem::new("PUBLIC KEY", platform)),
             platform_key: SigningKey::from_pem(&kept.platform_key_pem)
@@ -122,6 +128,22 @@ fn public_der(private_pem: &str) -> Result<Vec<u8>> {
     let pair = RsaKeyPair::from_pkcs8(block.contents()).map_err(AppError::internal)?;
     let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(AppError::internal)?;
     Ok(der.as_ref().to_vec())
+}
+
+/// A certificate of the platform key, signed by itself, whose serial is the key's name.
+fn certificate(private_pem: &str, public_der: &[u8]) -> Result<String> {
+    let pair = rcgen::KeyPair::from_pem(private_pem).map_err(AppError::internal)?;
+    let mut params =
+        rcgen::CertificateParams::new(Vec::<String>::new()).map_err(AppError::internal)?;
+    let serial = hex::decode(name_of(public_der)).map_err(AppError::internal)?;
+    params.serial_number = Some(rcgen::SerialNumber::from(serial));
+    params.not_before = rcgen::date_time_ymd(2025, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2045, 1, 1);
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "Linjian WeChat sandbox");
+    let made = params.self_signed(&pair).map_err(AppError::internal)?;
+    Ok(made.pem())
 }
 
 /// Forty hex digits that name a key, as a certificate's serial has.

@@ -116,7 +116,7 @@ async fn prepay(req: HttpRequest, body: web::Bytes, sandbox: web::Data<Sandbox>)
             .change(move |book| enter(book, terms, prepay_id))
             .await
     };
-    sandbox.signed(outcome.await)
+    sandbox.signed_for(&req, outcome.await)
 }
 
 /// The re-entry rules: the same values give another prepay id, other values or a settled order are refused.
@@ -150,7 +150,7 @@ async fn by_number(
     let found = find(&req, &sandbox, move |order| {
         order.terms.out_trade_no == number
     });
-    sandbox.signed(found.await)
+    sandbox.signed_for(&req, found.await)
 }
 
 async fn by_transaction(
@@ -165,7 +165,7 @@ async fn by_transaction(
             .as_ref()
             .is_some_and(|p| p.transaction_id == number)
     });
-    sandbox.signed(found.await)
+    sandbox.signed_for(&req, found.await)
 }
 
 async fn find(
@@ -226,7 +226,7 @@ async fn close(
         };
         sandbox.change(decide).await
     };
-    sandbox.signed(outcome.await)
+    sandbox.signed_for(&req, outcome.await)
 }
 
 #[derive(Deserialize)]
@@ -259,7 +259,7 @@ async fn refund(req: HttpRequest, body: web::Bytes, sandbox: web::Data<Sandbox>)
         }
         Ok(answer)
     };
-    sandbox.signed(outcome.await)
+    sandbox.signed_for(&req, outcome.await)
 }
 
 type Given = ((Value, Option<Refunded>), Option<Entry>);
@@ -357,7 +357,7 @@ async fn refund_query(
         };
         sandbox.change(read).await
     };
-    sandbox.signed(outcome.await)
+    sandbox.signed_for(&req, outcome.await)
 }
 
 fn refund_object(refund: &Refunded, status: &str) -> Value {

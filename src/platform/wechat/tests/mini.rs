@@ -163,17 +163,18 @@ async fn a_message_that_breaks_a_limit_uses_no_tick() {
         }
     };
     let rejected = |errcode| SendOutcome::Rejected { errcode };
+    let unfit = |key: &str| SendOutcome::Unfit { key: key.into() };
     assert_eq!(
         send("oMei", "tmpl_1", &[("phrase1", "OK")]).await,
-        rejected(47_003)
+        unfit("phrase1")
     );
     assert_eq!(
         send("oMei", "tmpl_1", &[("time1", "下午三点")]).await,
-        rejected(47_003)
+        unfit("time1")
     );
     assert_eq!(
         send("oMei", "tmpl_1", &[("thing1", "")]).await,
-        rejected(47_003)
+        unfit("thing1")
     );
     assert_eq!(
         send("oMei", "", &[("thing1", "好")]).await,

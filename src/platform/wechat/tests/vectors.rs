@@ -3,7 +3,7 @@
 use super::stage::env_at;
 use crate::platform::wechat::{
     Notification, NotifyError, RefundStatus, WechatClient, WechatSettings, fault::Fault,
-    key::VerifyingKey, pay::PayCall, sandbox::limit, verify::request_message,
+    key::VerifyingKey, limit, pay::PayCall, verify::request_message,
 };
 use actix_web::{
     App, HttpResponse, HttpServer,
@@ -16,31 +16,31 @@ use actix_web::{
 use serde_json::Value;
 use std::{fs, path::PathBuf};
 
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     std::env::var_os("WECHAT_VECTORS").map_or_else(
         || concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/wechat").into(),
         PathBuf::from,
     )
 }
 
-fn json(name: &str) -> Value {
+pub(super) fn json(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(folder().join(name)).unwrap()).unwrap()
 }
 
-fn cases(name: &str, list: &str) -> Vec<Value> {
+pub(super) fn cases(name: &str, list: &str) -> Vec<Value> {
     let cases = json(name)[list].as_array().unwrap().clone();
     assert!(!cases.is_empty());
     cases
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key]
         .as_str()
         .unwrap_or_else(|| panic!("{key} in {value}"))
 }
 
 /// A client with the vectors' keys; the expired certificate is held too, so that only its date refuses it.
-fn client(unix: i64, pay_base: &str) -> WechatClient {
+pub(super) fn client(unix: i64, pay_base: &str) -> WechatClient {
     let config = json("config.json");
     let pem = |path: &str| fs::read_to_string(folder().join(path)).unwrap();
     let key = fs::read(folder().join(text(&config, "merchant_key_file"))).unwrap();
@@ -67,6 +67,7 @@ fn client(unix: i64, pay_base: &str) -> WechatClient {
                 pem(text(&config["platform_expired_cert"], "cert_file")),
             ),
         ],
+        platform_certificates: false,
         notify_base_url: "https://api.example.com".into(),
         push_token: text(&config["message_push"], "token").into(),
         push_aes_key: text(&config["message_push"], "encoding_aes_key").into(),
@@ -76,7 +77,7 @@ fn client(unix: i64, pay_base: &str) -> WechatClient {
 }
 
 #[test]
-fn requests_are_signed_byte_for_byte() {
+fn wechat_vectors_requests_are_signed_byte_for_byte() {
     let client = client(0, "http://127.0.0.1:1");
     let public = fs::read_to_string(folder().join("keys/merchant_pubkey.pem")).unwrap();
     let public = VerifyingKey::from_pem("", &public).unwrap();
@@ -120,7 +121,7 @@ fn requests_are_signed_byte_for_byte() {
 }
 
 #[test]
-fn the_clients_parameters_are_signed_byte_for_byte() {
+fn wechat_vectors_the_clients_parameters_are_signed_byte_for_byte() {
     let client = client(0, "http://127.0.0.1:1");
     for case in cases("pay_client_params.json", "cases") {
         let params = &case["params"];
@@ -139,7 +140,7 @@ fn the_clients_parameters_are_signed_byte_for_byte() {
     }
 }
 
-fn headers_of(request: &Value) -> HeaderMap {
+pub(super) fn headers_of(request: &Value) -> HeaderMap {
     let pairs = request["headers"].as_object().unwrap().iter();
     pairs
         .map(|(name, value)| {
@@ -152,7 +153,7 @@ fn headers_of(request: &Value) -> HeaderMap {
 }
 
 #[test]
-fn notifications_are_accepted_or_refused_as_marked() {
+fn wechat_vectors_notifications_are_accepted_or_refused_as_marked() {
     for case in cases("pay_notify.json", "cases") {
         let id = text(&case, "id");
         let client = client(case["now"].as_i64().unwrap(), "http://127.0.0.1:1");
@@ -238,7 +239,7 @@ fn business(id: &str, outcome: Result<Notification, NotifyError>) {
 }
 
 #[test]
-fn every_flipped_bit_of_signature_and_body_is_refused() {
+fn wechat_vectors_every_flipped_bit_of_signature_and_body_is_refused() {
     let case = cases("pay_notify.json", "cases")
         .into_iter()
         .find(|case| case["expect"]["result"] == "accept")
@@ -276,7 +277,7 @@ fn every_flipped_bit_of_signature_and_body_is_refused() {
 }
 
 #[actix_web::test]
-async fn answers_are_believed_only_when_signed() {
+async fn wechat_vectors_answers_are_believed_only_when_signed() {
     for case in cases("pay_response.json", "cases") {
         let (id, response) = (text(&case, "id"), case["response"].clone());
         let server = HttpServer::new(move || {
@@ -331,7 +332,7 @@ async fn answers_are_believed_only_when_signed() {
 }
 
 #[test]
-fn the_sandbox_keeps_wechats_limits() {
+fn wechat_vectors_wechats_limits_are_kept() {
     for case in cases("rules.json", "subscribe_values") {
         assert_eq!(
             limit::fits(text(&case, "key"), text(&case, "value")),
@@ -342,6 +343,13 @@ fn the_sandbox_keeps_wechats_limits() {
     for case in cases("rules.json", "wxacode_scene") {
         assert_eq!(
             limit::is_scene(text(&case, "scene")),
+            case["valid"],
+            "{case}"
+        );
+    }
+    for case in cases("rules.json", "notify_url_production") {
+        assert_eq!(
+            crate::config::is_notify_url(text(&case, "notify_url")),
             case["valid"],
             "{case}"
         );

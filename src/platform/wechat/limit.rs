@@ -3,7 +3,7 @@
 use chrono::{NaiveDate, NaiveTime};
 
 /// Whether a value keeps the limit of its key (`thing1`, `time2` …). Unknown kinds of keys are refused.
-pub(in crate::platform::wechat) fn fits(key: &str, value: &str) -> bool {
+pub(super) fn fits(key: &str, value: &str) -> bool {
     let kind = key.trim_end_matches(|c: char| c.is_ascii_digit());
     let count = value.chars().count();
     if kind.len() == key.len() || count == 0 || value.chars().any(char::is_control) {
@@ -37,7 +37,7 @@ pub(in crate::platform::wechat) fn fits(key: &str, value: &str) -> bool {
 }
 
 /// 1 to 32 visible characters of WeChat's list; no `%`, no blank, no Han.
-pub(in crate::platform::wechat) fn is_scene(scene: &str) -> bool {
+pub(super) fn is_scene(scene: &str) -> bool {
     (1..=32).contains(&scene.len())
         && scene
             .chars()
@@ -45,7 +45,7 @@ pub(in crate::platform::wechat) fn is_scene(scene: &str) -> bool {
 }
 
 /// No leading slash, no query.
-pub(in crate::platform::wechat) fn is_page(page: &str) -> bool {
+pub(super) fn is_page(page: &str) -> bool {
     !page.is_empty() && !page.starts_with('/') && !page.contains('?')
 }
 
