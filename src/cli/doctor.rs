@@ -8,46 +8,79 @@ use crate::{
 };
 use std::{process::ExitCode, time::Duration};
 
+mod wechat;
+
+/// What was found, printed as it is found.
+#[derive(Default)]
+struct Report {
+    sick: bool,
+}
+
+impl Report {
+    /// One line: ✓, or ✗ with what is wrong and the cure.
+    fn line(&mut self, name: &str, outcome: Result<()>, cure: &str) {
+        match outcome {
+            Ok(()) => println!("✓ {name}"),
+            Err(error) => {
+                let cause = error
+                    .source
+                    .as_ref()
+                    .map(|source| format!("({source})"))
+                    .unwrap_or_default();
+                self.wrong(name, &format!("{}{cause}", error.detail), cure);
+            }
+        }
+    }
+
+    /// A line for a question that was answered with yes or no.
+    fn yes(&mut self, name: &str, yes: bool, what: &str, cure: &str) {
+        if yes {
+            println!("✓ {name}");
+        } else {
+            self.wrong(name, what, cure);
+        }
+    }
+
+    fn wrong(&mut self, name: &str, what: &str, cure: &str) {
+        self.sick = true;
+        println!("✗ {name}:{what} → {cure}");
+    }
+
+    /// A line for what was not looked at.
+    fn skipped(name: &str, why: &str) {
+        println!("– {name}:未检查({why})");
+    }
+}
+
 /// Looks without changing anything: no migration, no sample data.
 pub(super) async fn run(settings: Settings) -> Result<ExitCode> {
-    let mut sound = true;
-    let mut line = |name: &str, outcome: Result<()>, cure: &str| match outcome {
-        Ok(()) => println!("✓ {name}"),
-        Err(error) => {
-            sound = false;
-            let cause = error
-                .source
-                .as_ref()
-                .map(|source| format!("({source})"))
-                .unwrap_or_default();
-            println!("✗ {name}:{}{cause} → {cure}", error.detail);
-        }
-    };
-    line("设置 settings", Ok(()), "");
-    line(
+    let mut report = Report::default();
+    report.line("设置 settings", Ok(()), "");
+    report.line(
         "数据库 database",
         database(&settings).await,
         "检查 database.url、网络与账号",
     );
-    line(
+    report.line(
         "队列 queue",
         queue(&settings).await,
         "检查 queue.redis_url;留空则使用进程内队列",
     );
-    line(
+    report.line(
         "文件 blob",
         blobs(&settings).await,
         "检查 blob 一节,或 data_dir 是否可写",
     );
-    line(
+    report.line(
         "密钥 keys",
         app::keys(&settings),
         "检查 crypto.master_key,或 data_dir/keys 的权限",
     );
-    Ok(if sound {
-        ExitCode::SUCCESS
-    } else {
+    wechat::check(&settings, &mut report).await;
+    Ok(if report.sick {
         ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     })
 }
 
