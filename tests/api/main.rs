@@ -33,6 +33,8 @@ mod refusal;
 mod report;
 mod rework;
 mod rules;
+mod secrecy;
+mod standin;
 mod surface;
 mod visit;
 mod voucher;

@@ -4,12 +4,14 @@ mod answer;
 mod app;
 mod backend;
 mod person;
+mod standin;
 mod story;
 
 pub use answer::Answer;
 pub use app::TestApp;
 pub use backend::Backend;
 pub use person::Person;
+pub use standin::Standin;
 pub use story::{AREA, Crew, answers};
 
 /// Writes each test once and runs it on SQLite with the in-process queue and on PostgreSQL with Redis.
