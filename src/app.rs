@@ -13,7 +13,7 @@ use crate::{
         Ctx, Db, blob, limiter, queue, test_clock, wechat,
         wechat::sandbox::{Sandbox, SandboxSettings},
     },
-    rating, referral, report, worker, workorder,
+    push, rating, referral, report, worker, workorder,
 };
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -250,6 +250,7 @@ fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     catalog::routes(cfg);
     booking::routes(cfg);
     payment::routes(cfg);
+    push::routes(cfg);
     rating::routes(cfg);
     complaint::routes(cfg);
     workorder::routes(cfg);
@@ -271,6 +272,7 @@ fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     worker::admin_routes(cfg);
     booking::admin_routes(cfg);
     payment::admin_routes(cfg);
+    push::admin_routes(cfg);
     complaint::admin_routes(cfg);
     benefit::admin_routes(cfg);
     referral::ruleset_admin_routes(cfg);
@@ -324,6 +326,7 @@ fn server(
                 if let Some(sandbox) = sandbox {
                     cfg.app_data(web::Data::new(sandbox))
                         .configure(wechat::sandbox::routes)
+                        .configure(wechat::sandbox::push_routes)
                         .configure(notify::sandbox_routes);
                 }
             })

@@ -2,5 +2,6 @@
 
 mod mini;
 mod payment;
+mod push;
 mod stage;
 mod vectors;
