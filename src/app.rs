@@ -237,7 +237,8 @@ async fn time(settings: &Settings, db: &Db) -> Result<(Env, Option<ShiftClock>)>
 pub fn registry() -> Registry {
     let operations =
         complaint::consumers(payment::consumers(booking::consumers(Registry::default())));
-    referral::consumers(benefit::consumers(photo::consumers(operations)))
+    let growth = referral::consumers(benefit::consumers(photo::consumers(operations)));
+    notify::consumers(consent::consumers(growth))
 }
 
 /// Every call of the API under `/api/v1`.
@@ -251,6 +252,7 @@ fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     booking::routes(cfg);
     payment::routes(cfg);
     push::routes(cfg);
+    notify::routes(cfg);
     rating::routes(cfg);
     complaint::routes(cfg);
     workorder::routes(cfg);

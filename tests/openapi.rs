@@ -83,6 +83,7 @@ const CONTRACT: &str = "
     POST /webhooks/wechat-pay
     GET /webhooks/wechat-push
     POST /webhooks/wechat-push
+    POST /me/subscriptions
     GET /admin/wechat/events
     POST /admin/wechat/events/{id}/acknowledge
     GET /worker/jobs
