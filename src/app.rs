@@ -16,7 +16,7 @@ use crate::{
             sandbox::{self, Sandbox, SandboxSettings},
         },
     },
-    rating, referral, report, worker, workorder,
+    push, rating, referral, report, worker, workorder,
 };
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -259,7 +259,8 @@ async fn time(settings: &Settings, db: &Db) -> Result<(Env, Option<ShiftClock>)>
 pub fn registry() -> Registry {
     let operations =
         complaint::consumers(payment::consumers(booking::consumers(Registry::default())));
-    referral::consumers(benefit::consumers(photo::consumers(operations)))
+    let growth = referral::consumers(benefit::consumers(photo::consumers(operations)));
+    notify::consumers(consent::consumers(growth))
 }
 
 /// Every call of the API under `/api/v1`.
@@ -272,6 +273,8 @@ fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     catalog::routes(cfg);
     booking::routes(cfg);
     payment::routes(cfg);
+    push::routes(cfg);
+    notify::routes(cfg);
     rating::routes(cfg);
     complaint::routes(cfg);
     workorder::routes(cfg);
@@ -293,6 +296,7 @@ fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     worker::admin_routes(cfg);
     booking::admin_routes(cfg);
     payment::admin_routes(cfg);
+    push::admin_routes(cfg);
     complaint::admin_routes(cfg);
     benefit::admin_routes(cfg);
     referral::ruleset_admin_routes(cfg);
@@ -346,6 +350,7 @@ fn server(
                 if let Some(sandbox) = sandbox {
                     cfg.app_data(web::Data::new(sandbox))
                         .configure(sandbox::routes)
+                        .configure(sandbox::push_routes)
                         .configure(notify::sandbox_routes);
                 }
             })

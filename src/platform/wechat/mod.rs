@@ -9,6 +9,7 @@
 //! same client code runs offline.
 
 mod api;
+mod cbc;
 mod certificate;
 mod checkup;
 mod cipher;
@@ -19,8 +20,12 @@ mod limit;
 mod link;
 mod message;
 mod notify;
+mod open_data;
 mod order;
 mod pay;
+mod push;
+mod push_message;
+mod push_seal;
 mod refund;
 pub mod sandbox;
 mod settings;
@@ -36,7 +41,9 @@ pub use client::WechatClient;
 pub use fault::{PayFault, errcode, pay_code};
 pub use message::{SendOutcome, Subscribe};
 pub use notify::{Notification, NotifyError, RefundNotice, WebhookFailure};
+pub use open_data::OpenDataFault;
 pub use order::{OrderAnswer, PayParams, Prepay, TradeState, Transaction};
+pub use push::PushError;
 pub use refund::{Refund, RefundAnswer, RefundStatus};
 pub use settings::{NOTIFY_PATH, PUSH_PATH, WechatSettings};
 pub use shelf::TokenShelf;

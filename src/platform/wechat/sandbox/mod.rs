@@ -26,6 +26,7 @@ pub use chaos::Chaos;
 pub use control::{Delivered, Outcome, PayIn, PayOut, routes};
 pub use courier::Trouble;
 pub use desk::TEMPLATE;
+pub use push::routes as push_routes;
 
 use crate::kernel::{AppError, Env, Result};
 use crate::platform::wechat::WechatSettings;

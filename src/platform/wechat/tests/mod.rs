@@ -4,6 +4,7 @@ mod certificate;
 mod chaos;
 mod mini;
 mod payment;
+mod push;
 mod stage;
 mod token;
 mod vectors;

@@ -39,12 +39,17 @@ pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
         .unwrap_or_else(|| panic!("{key} in {value}"))
 }
 
-/// A client with the vectors' keys; the expired certificate is held too, so that only its date refuses it.
+/// A client with the vectors' keys.
 pub(super) fn client(unix: i64, pay_base: &str) -> WechatClient {
+    WechatClient::new(settings(pay_base), env_at(unix).0).unwrap()
+}
+
+/// The vectors' keys; the expired certificate is held too, so that only its date refuses it.
+pub(super) fn settings(pay_base: &str) -> WechatSettings {
     let config = json("config.json");
     let pem = |path: &str| fs::read_to_string(folder().join(path)).unwrap();
     let key = fs::read(folder().join(text(&config, "merchant_key_file"))).unwrap();
-    let settings = WechatSettings {
+    WechatSettings {
         appid: text(&config, "appid").into(),
         app_secret: text(&config, "app_secret").into(),
         api_base: "http://127.0.0.1:1".into(),
@@ -72,8 +77,7 @@ pub(super) fn client(unix: i64, pay_base: &str) -> WechatClient {
         push_token: text(&config["message_push"], "token").into(),
         push_aes_key: text(&config["message_push"], "encoding_aes_key").into(),
         env_version: "release".into(),
-    };
-    WechatClient::new(settings, env_at(unix).0).unwrap()
+    }
 }
 
 #[test]
