@@ -9,28 +9,40 @@
 //! same client code runs offline.
 
 mod api;
+mod bill;
+mod bill_csv;
 mod cipher;
 mod client;
 mod fault;
 mod key;
 mod message;
 mod notify;
+mod number;
 mod order;
 mod pay;
 mod refund;
 pub mod sandbox;
+mod sensitive;
 mod settings;
+mod shipping;
 #[cfg(test)]
 mod tests;
 mod token;
+mod transfer;
 mod verify;
 
 pub use api::Session;
+pub use bill_csv::{Bill, BillFault, BillKind, BillRefund, BillRow};
 pub use client::WechatClient;
 pub use fault::{PayFault, pay_code};
 pub use message::{SendOutcome, Subscribe};
 pub use notify::{Notification, NotifyError, RefundNotice, WebhookFailure};
 pub use order::{OrderAnswer, PayParams, Prepay, TradeState, Transaction};
-pub use refund::{Refund, RefundAnswer, RefundStatus};
+pub use refund::{Refund, RefundAnswer, RefundOf, RefundStatus};
 pub use settings::{NOTIFY_PATH, PUSH_PATH, WechatSettings};
+pub use shipping::{Shipped, ShippingOutcome};
+pub use transfer::{
+    TRANSFER_LEAST_FEN, TRANSFER_NAMED_FEN, Transfer, TransferAnswer, TransferNotice,
+    TransferScene, TransferState,
+};
 pub use verify::SignatureFault;

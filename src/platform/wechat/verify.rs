@@ -62,6 +62,11 @@ impl PlatformKeys {
         Self(keys)
     }
 
+    /// The key of exactly this id or serial.
+    pub(super) fn get(&self, id: &str) -> Option<&VerifyingKey> {
+        self.0.get(id)
+    }
+
     /// Checks headers, kind, time, serial and signature, in this order, over the raw bytes.
     pub(super) fn verify(
         &self,

@@ -6,6 +6,7 @@
 //! unless the merchant's signature holds, every pay answer is signed. Emits: real notifications over HTTP.
 //! Listens: [`routes`] puts the player's controls on the main listener. Consents: none; everybody in here is made up.
 
+mod bill;
 mod book;
 mod code;
 mod control;
@@ -18,7 +19,9 @@ mod post;
 mod push;
 mod seal;
 mod secret;
+mod shipping;
 mod trade;
+mod transfer;
 
 pub use book::SandboxMessage;
 pub use control::{Delivered, Outcome, PayIn, PayOut, routes};
@@ -32,7 +35,7 @@ use secret::Secrets;
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicU64},
 };
 use tokio::task::JoinSet;
 
@@ -65,6 +68,8 @@ struct Inner {
     courier: reqwest::Client,
     token: Mutex<Option<mini::Token>>,
     post: post::Post,
+    /// How often somebody asked whether trades are managed.
+    trade_asked: AtomicU64,
     /// Our own public address, once the client's settings were asked for.
     backend: OnceLock<String>,
     address: SocketAddr,
@@ -95,6 +100,7 @@ impl Sandbox {
                 courier: courier::http()?,
                 token: Mutex::default(),
                 post: post::Post::default(),
+                trade_asked: AtomicU64::default(),
                 backend: OnceLock::new(),
                 address: listener.local_addr().map_err(AppError::internal)?,
                 tasks: Mutex::default(),
@@ -108,6 +114,9 @@ impl Sandbox {
                 .wrap(DefaultHeaders::new().add(MARK))
                 .configure(mini::routes)
                 .configure(trade::routes)
+                .configure(bill::routes)
+                .configure(transfer::routes)
+                .configure(shipping::routes)
         })
         .workers(1)
         .shutdown_timeout(1)

@@ -33,6 +33,8 @@ pub(super) enum Parcel {
     },
     /// A message push of the mini-program, to our own callback.
     Push(Value),
+    /// The time to confirm a transfer is over.
+    TransferEnd(String),
 }
 
 struct Waiting {
@@ -101,6 +103,10 @@ impl Sandbox {
                 self.deliver_notice(&waiting.parcel).await,
                 NOTICE_LADDER.as_slice(),
             ),
+            Parcel::TransferEnd(number) => {
+                self.end_transfer(number.clone()).await;
+                (true, [].as_slice())
+            }
             Parcel::Push(event) => (self.deliver_push(event).await, PUSH_LADDER.as_slice()),
         };
         if taken {

@@ -29,6 +29,8 @@ pub(super) struct Secrets {
     pub(super) merchant_key_pem: String,
     pub(super) platform_key_id: String,
     pub(super) platform_public_pem: String,
+    /// What WeChat opens sensitive fields with.
+    pub(super) platform_private_der: Vec<u8>,
     /// What WeChat signs with.
     pub(super) platform_key: SigningKey,
     /// What WeChat knows of the merchant.
@@ -71,6 +73,7 @@ impl Secrets {
     fn ready(kept: &Kept) -> Result<Self> {
         let merchant = public_der(&kept.merchant_key_pem)?;
         let platform = public_der(&kept.platform_key_pem)?;
+        let private = pem::parse(&kept.platform_key_pem).map_err(AppError::internal)?;
         let merchant_public_pem = pem::encode(&pem::Pem::new("PUBLIC KEY", merchant.clone()));
         Ok(Self {
             push_token: short_of(&kept.app_secret, "push token", 32),
@@ -80,6 +83,7 @@ impl Secrets {
             merchant_serial: name_of(&merchant).to_ascii_uppercase(),
             merchant_key_pem: kept.merchant_key_pem.clone(),
             platform_key_id: format!("{SANDBOX_KEY_ID}{}", name_of(&platform)),
+            platform_private_der: private.into_contents(),
             platform_public_pem: pem::encode(&pem::Pem::new("PUBLIC KEY", platform)),
             platform_key: SigningKey::from_pem(&kept.platform_key_pem)
                 .map_err(AppError::internal)?,

@@ -2,5 +2,6 @@
 
 mod mini;
 mod payment;
+mod settlement;
 mod stage;
 mod vectors;
