@@ -21,6 +21,7 @@ pub(super) async fn receive(ctx: &Ctx, req: &HttpRequest, body: &[u8]) -> Result
     match ctx.wechat.notified(req.headers(), body).await {
         Ok(Notification::Paid(told)) => paid(ctx, &told).await,
         Ok(Notification::Refund(told)) => refunded(ctx, &told).await,
+        Ok(Notification::Transfer(_)) => Ok(HttpResponse::NoContent().finish()),
         Ok(Notification::Other(kind)) => {
             tracing::info!(event.kind = %kind, "a notification nobody waits for");
             Ok(HttpResponse::NoContent().finish())

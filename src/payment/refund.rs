@@ -12,7 +12,7 @@ use crate::{
     outbox::{self, timer},
     platform::{
         Ctx, OneByKey,
-        wechat::{Refund, RefundStatus as Told, pay_code},
+        wechat::{Refund, RefundOf, RefundStatus as Told, pay_code},
     },
 };
 use chrono::Duration;
@@ -238,7 +238,7 @@ pub(super) async fn ask(ctx: &Ctx, id: RefundId) -> Result<Asked> {
         }
     }
     let order = Refund {
-        out_trade_no: of.out_trade_no,
+        of: RefundOf::Order(of.out_trade_no),
         out_refund_no: row.out_refund_no,
         refund_fen: row.amount_fen.0,
         total_fen: of.amount_fen.0,

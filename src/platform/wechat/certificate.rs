@@ -90,7 +90,7 @@ impl WechatClient {
     }
 
     async fn fetch_certificates(&self) -> Result<(), Fault> {
-        let call = PayCall::get(&["v3", "certificates"], None);
+        let call = PayCall::get(&["v3", "certificates"], Vec::new());
         let (headers, body) = self.exchange(&call).await?;
         let proof = Proof::read(|name| headers.get(name).and_then(|value| value.to_str().ok()));
         let certificates = self.trusted(&proof, &body)?;

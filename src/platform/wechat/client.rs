@@ -115,7 +115,7 @@ impl WechatClient {
         &self.inner.settings.mchid
     }
 
-    /// Where WeChat Pay sends notifications of our orders and refunds.
+    /// Where WeChat Pay sends notifications of our orders, refunds and transfers.
     pub(super) fn notify_url(&self) -> String {
         format!("{}{NOTIFY_PATH}", self.inner.settings.notify_base_url)
     }

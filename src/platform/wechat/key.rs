@@ -51,6 +51,7 @@ impl SigningKey {
 /// A public key, and until when its certificate is good.
 pub(super) struct VerifyingKey {
     key: ParsedPublicKey,
+    spki: Vec<u8>,
     not_after: Option<DateTime<Utc>>,
 }
 
@@ -61,6 +62,7 @@ impl VerifyingKey {
         match block.tag() {
             "PUBLIC KEY" | "RSA PUBLIC KEY" => Ok(Self {
                 key: parse(block.contents())?,
+                spki: block.contents().to_vec(),
                 not_after: None,
             }),
             "CERTIFICATE" => {
@@ -73,11 +75,17 @@ impl VerifyingKey {
                 }
                 Ok(Self {
                     key: parse(certificate.public_key)?,
+                    spki: certificate.public_key.to_vec(),
                     not_after: Some(certificate.not_after),
                 })
             }
             _ => Err(KeyFault::Kind),
         }
+    }
+
+    /// The key as DER, for sealing under it.
+    pub(super) fn spki(&self) -> &[u8] {
+        &self.spki
     }
 
     /// Whether the certificate's time is over at `now`.

@@ -9,6 +9,8 @@
 //! same client code runs offline.
 
 mod api;
+mod bill;
+mod bill_csv;
 mod cbc;
 mod certificate;
 mod checkup;
@@ -20,6 +22,7 @@ mod limit;
 mod link;
 mod message;
 mod notify;
+mod number;
 mod open_data;
 mod order;
 mod pay;
@@ -28,14 +31,18 @@ mod push_message;
 mod push_seal;
 mod refund;
 pub mod sandbox;
+mod sensitive;
 mod settings;
 mod shelf;
+mod shipping;
 #[cfg(test)]
 mod tests;
 mod token;
+mod transfer;
 mod verify;
 
 pub use api::Session;
+pub use bill_csv::{Bill, BillFault, BillKind, BillRefund, BillRow};
 pub use checkup::{CertificateFit, Template, WechatHost};
 pub use client::WechatClient;
 pub use fault::{PayFault, errcode, pay_code};
@@ -44,7 +51,12 @@ pub use notify::{Notification, NotifyError, RefundNotice, WebhookFailure};
 pub use open_data::OpenDataFault;
 pub use order::{OrderAnswer, PayParams, Prepay, TradeState, Transaction};
 pub use push::PushError;
-pub use refund::{Refund, RefundAnswer, RefundStatus};
+pub use refund::{Refund, RefundAnswer, RefundOf, RefundStatus};
 pub use settings::{NOTIFY_PATH, PUSH_PATH, WechatSettings};
 pub use shelf::TokenShelf;
+pub use shipping::{Shipped, ShippingOutcome};
+pub use transfer::{
+    TRANSFER_LEAST_FEN, TRANSFER_NAMED_FEN, Transfer, TransferAnswer, TransferNotice,
+    TransferScene, TransferState,
+};
 pub use verify::SignatureFault;

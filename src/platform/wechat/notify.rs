@@ -4,6 +4,7 @@ use super::{
     WechatClient, cipher,
     order::{Transaction, TransactionWire},
     refund::RefundStatus,
+    transfer::{TransferNotice, TransferWire},
     verify::{Proof, SignatureFault},
 };
 use crate::kernel::{AppError, Code};
@@ -19,6 +20,8 @@ pub enum Notification {
     Paid(Transaction),
     /// A refund has come to an end, good or bad.
     Refund(RefundNotice),
+    /// A transfer has come to an end; only a query makes it ours to believe (spec 2.7).
+    Transfer(TransferNotice),
     /// A verified event we do not handle: answer it as taken.
     Other(String),
 }
@@ -160,6 +163,7 @@ impl WechatClient {
         match envelope.event_type.as_str() {
             "TRANSACTION.SUCCESS" => self.paid(&plain),
             event if event.starts_with("REFUND.") => self.refunded(&plain),
+            "MCHTRANSFER.BILL.FINISHED" => self.transferred(&plain),
             _ => {
                 serde_json::from_slice::<IgnoredAny>(&plain)
                     .map_err(|_| NotifyError::Malformed("the resource is not JSON"))?;
@@ -190,6 +194,15 @@ impl WechatClient {
         wire.payment()
             .map(Notification::Paid)
             .ok_or(NotifyError::Malformed("a payment without number or amount"))
+    }
+
+    fn transferred(&self, plain: &[u8]) -> Result<Notification, NotifyError> {
+        let wire: TransferWire =
+            serde_json::from_slice(plain).map_err(|_| NotifyError::Malformed("not a transfer"))?;
+        if wire.mch_id != self.inner.settings.mchid {
+            return Err(NotifyError::Foreign);
+        }
+        Ok(Notification::Transfer(wire.into()))
     }
 
     fn refunded(&self, plain: &[u8]) -> Result<Notification, NotifyError> {

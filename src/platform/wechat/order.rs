@@ -1,6 +1,6 @@
 //! Orders: prepay, the client's parameters, query, close (spec 2.3, 2.5).
 
-use super::{WechatClient, key::nonce, pay::PayCall};
+use super::{WechatClient, key::nonce, number, pay::PayCall};
 use crate::kernel::{AppError, Result, shanghai};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -150,6 +150,7 @@ impl WechatClient {
     /// `conflict` when the number was used with other values or is paid, `invalid_state` when the order is closed,
     /// `unavailable` when the outcome is unknown: enter again with the same number.
     pub async fn prepay_jsapi(&self, order: &Prepay) -> Result<String> {
+        number::fits(number::is_out_trade_no(&order.out_trade_no))?;
         let settings = &self.inner.settings;
         let mut body = json!({
             "appid": settings.appid,
@@ -218,7 +219,8 @@ impl WechatClient {
     /// # Errors
     /// `not_found` when WeChat never saw the number, `unavailable` when there is no answer to trust.
     pub async fn query_order(&self, out_trade_no: &str) -> Result<OrderAnswer> {
-        let query = Some(("mchid", self.inner.settings.mchid.clone()));
+        number::fits(number::is_out_trade_no(out_trade_no))?;
+        let query = vec![("mchid", self.inner.settings.mchid.clone())];
         let call = PayCall::get(
             &["v3", "pay", "transactions", "out-trade-no", out_trade_no],
             query,
@@ -235,11 +237,32 @@ impl WechatClient {
         })
     }
 
+    /// Asks about one payment by WeChat's number: an order that was paid twice has two.
+    ///
+    /// # Errors
+    /// As [`Self::query_order`].
+    pub async fn query_transaction(&self, transaction_id: &str) -> Result<OrderAnswer> {
+        let query = vec![("mchid", self.inner.settings.mchid.clone())];
+        let call = PayCall::get(&["v3", "pay", "transactions", "id", transaction_id], query);
+        let answer: TransactionWire = self.pay_again(&call).await?;
+        let (state, transaction) = (answer.trade_state, answer.payment());
+        if transaction
+            .as_ref()
+            .is_some_and(|paid| paid.transaction_id != transaction_id)
+        {
+            return Err(AppError::internal(
+                "WeChat Pay answered about another payment",
+            ));
+        }
+        Ok(OrderAnswer { state, transaction })
+    }
+
     /// Closes an unpaid order, so that it cannot be paid any more. Closing twice is fine.
     ///
     /// # Errors
     /// `conflict` when it is paid (query it), `not_found`, `unavailable` when the outcome is unknown.
     pub async fn close_order(&self, out_trade_no: &str) -> Result<()> {
+        number::fits(number::is_out_trade_no(out_trade_no))?;
         let body = json!({ "mchid": self.inner.settings.mchid });
         let call = PayCall::post(
             &[

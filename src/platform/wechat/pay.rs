@@ -13,20 +13,22 @@ use reqwest::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-const SPARE_FOR: &str = "api.mch.weixin.qq.com";
-const SPARE_HOST: &str = "api2.mch.weixin.qq.com";
+/// The host that has a spare.
+pub(super) const SPARE_FOR: &str = "api.mch.weixin.qq.com";
+/// The spare.
+pub(super) const SPARE_HOST: &str = "api2.mch.weixin.qq.com";
 
 /// One call: what is signed is what is sent, so the body is serialised before either.
 pub(super) struct PayCall {
     method: Method,
     path: Vec<String>,
-    query: Option<(&'static str, String)>,
+    query: Vec<(&'static str, String)>,
     body: Vec<u8>,
 }
 
 impl PayCall {
     /// A GET of these path segments; each is percent-encoded on its own.
-    pub(super) fn get(path: &[&str], query: Option<(&'static str, String)>) -> Self {
+    pub(super) fn get(path: &[&str], query: Vec<(&'static str, String)>) -> Self {
         Self {
             method: Method::GET,
             path: path.iter().map(ToString::to_string).collect(),
@@ -40,8 +42,16 @@ impl PayCall {
         Self {
             method: Method::POST,
             path: path.iter().map(ToString::to_string).collect(),
-            query: None,
+            query: Vec::new(),
             body: body.to_string().into_bytes(),
+        }
+    }
+
+    /// A POST without a body; the line feed after it is signed all the same (spec 2.1).
+    pub(super) fn empty_post(path: &[&str]) -> Self {
+        Self {
+            method: Method::POST,
+            ..Self::get(path, Vec::new())
         }
     }
 
@@ -54,15 +64,15 @@ impl PayCall {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.clear().extend(&self.path);
         }
-        if let Some((name, value)) = &self.query {
-            url.query_pairs_mut().append_pair(name, value);
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
         }
         url
     }
 }
 
 /// Path and query as they are sent.
-fn uri(url: &Url) -> String {
+pub(super) fn uri(url: &Url) -> String {
     url.query().map_or_else(
         || url.path().to_owned(),
         |query| format!("{}?{query}", url.path()),
@@ -158,7 +168,13 @@ impl WechatClient {
         Ok((headers, body.to_vec()))
     }
 
-    fn authorization(&self, method: &str, uri: &str, body: &[u8]) -> Result<String, Fault> {
+    /// The header for now, signed over this method, address and body.
+    pub(super) fn authorization(
+        &self,
+        method: &str,
+        uri: &str,
+        body: &[u8],
+    ) -> Result<String, Fault> {
         let nonce = nonce().map_err(|_| Fault::Signing)?;
         self.authorization_at(
             &self.inner.env.now().timestamp().to_string(),

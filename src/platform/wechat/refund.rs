@@ -1,15 +1,16 @@
 //! Refunds (spec 2.6).
 
-use super::{WechatClient, pay::PayCall};
+use super::{WechatClient, number, pay::PayCall};
 use crate::kernel::{AppError, Result};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A refund of an order, whole or in part.
 #[derive(Clone)]
 pub struct Refund {
-    /// The order's number.
-    pub out_trade_no: String,
+    /// Which payment.
+    pub of: RefundOf,
     /// The refund's number, at most 64; entering again with it needs the same values and pays once.
     pub out_refund_no: String,
     /// What goes back, fen.
@@ -18,6 +19,15 @@ pub struct Refund {
     pub total_fen: i64,
     /// What the payer reads, at most 80 characters.
     pub reason: Option<String>,
+}
+
+/// How a refund names its payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundOf {
+    /// By our order: its one payment.
+    Order(String),
+    /// By WeChat's number: the only way to name a payment that came in beside the order's own.
+    Transaction(String),
 }
 
 /// Where a refund stands.
@@ -46,6 +56,9 @@ pub struct RefundAnswer {
     pub refund_id: String,
     /// Our number again.
     pub out_refund_no: String,
+    /// When the payer got it.
+    #[serde(default)]
+    pub success_time: Option<DateTime<Utc>>,
 }
 
 impl WechatClient {
@@ -55,12 +68,22 @@ impl WechatClient {
     /// `conflict` for other values under the number or more than was paid, `not_found` for an unknown order,
     /// `unavailable` when funds lack or the outcome is unknown.
     pub async fn refund(&self, refund: &Refund) -> Result<RefundAnswer> {
+        number::fits(number::is_out_refund_no(&refund.out_refund_no))?;
         let mut body = json!({
-            "out_trade_no": refund.out_trade_no,
             "out_refund_no": refund.out_refund_no,
             "notify_url": self.notify_url(),
             "amount": { "refund": refund.refund_fen, "total": refund.total_fen, "currency": "CNY" },
         });
+        if let Some(body) = body.as_object_mut() {
+            match &refund.of {
+                RefundOf::Order(number) => {
+                    body.insert("out_trade_no".into(), number.clone().into())
+                }
+                RefundOf::Transaction(id) => {
+                    body.insert("transaction_id".into(), id.clone().into())
+                }
+            };
+        }
         if let (Some(reason), Some(body)) = (&refund.reason, body.as_object_mut()) {
             body.insert(
                 "reason".into(),
@@ -78,7 +101,7 @@ impl WechatClient {
     pub async fn query_refund(&self, out_refund_no: &str) -> Result<RefundAnswer> {
         let call = PayCall::get(
             &["v3", "refund", "domestic", "refunds", out_refund_no],
-            None,
+            Vec::new(),
         );
         about(out_refund_no, self.pay_again(&call).await?)
     }

@@ -106,7 +106,8 @@ impl PlatformKeys {
             .map(|one| one.serial.clone())
     }
 
-    fn of(&self, serial: &str) -> Option<Arc<VerifyingKey>> {
+    /// The key of exactly this id or serial.
+    pub(super) fn of(&self, serial: &str) -> Option<Arc<VerifyingKey>> {
         if let Some(key) = self.fixed.get(serial) {
             return Some(Arc::clone(key));
         }

@@ -24,6 +24,22 @@ pub(super) enum Entry {
     Granted { openid: String, template: String },
     /// A message used up a tick.
     Sent { message: SandboxMessage },
+    /// A transfer was made.
+    Transferred { transfer: Sent },
+    /// The person confirmed it.
+    TransferConfirmed {
+        out_bill_no: String,
+        at: DateTime<Utc>,
+    },
+    /// The merchant cancelled it.
+    TransferCancelled {
+        out_bill_no: String,
+        at: DateTime<Utc>,
+    },
+    /// Whether trades are managed was switched.
+    TradeManaged { managed: bool },
+    /// A paid service was reported as given.
+    Shipped { shipment: Shipment },
 }
 
 /// The values of a prepay call; entering again needs the same ones.
@@ -80,6 +96,32 @@ pub(super) struct Refunded {
     pub(super) at: DateTime<Utc>,
 }
 
+/// A transfer to a person and what became of it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Sent {
+    pub(super) out_bill_no: String,
+    pub(super) transfer_bill_no: String,
+    /// What the person confirms with.
+    pub(super) package: String,
+    pub(super) openid: String,
+    pub(super) user_name: Option<String>,
+    pub(super) scene: String,
+    pub(super) amount: i64,
+    pub(super) remark: String,
+    pub(super) notify_url: Option<String>,
+    pub(super) at: DateTime<Utc>,
+    pub(super) confirmed: Option<DateTime<Utc>>,
+    pub(super) cancelled: Option<DateTime<Utc>>,
+}
+
+/// A report of fulfilment.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Shipment {
+    pub(super) transaction_id: String,
+    pub(super) item: String,
+    pub(super) upload_time: DateTime<chrono::FixedOffset>,
+}
+
 /// A subscription message as its reader would see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SandboxMessage {
@@ -105,6 +147,9 @@ pub(super) struct Book {
     pub(super) refunds: HashMap<String, Refunded>,
     grants: HashMap<(String, String), u32>,
     pub(super) messages: Vec<SandboxMessage>,
+    pub(super) transfers: HashMap<String, Sent>,
+    pub(super) trade_managed: bool,
+    pub(super) shipments: Vec<Shipment>,
 }
 
 impl Book {
@@ -154,6 +199,22 @@ impl Book {
                 }
                 self.messages.push(message);
             }
+            Entry::Transferred { transfer } => {
+                self.transfers
+                    .insert(transfer.out_bill_no.clone(), transfer);
+            }
+            Entry::TransferConfirmed { out_bill_no, at } => {
+                if let Some(sent) = self.transfers.get_mut(&out_bill_no) {
+                    sent.confirmed = Some(at);
+                }
+            }
+            Entry::TransferCancelled { out_bill_no, at } => {
+                if let Some(sent) = self.transfers.get_mut(&out_bill_no) {
+                    sent.cancelled = Some(at);
+                }
+            }
+            Entry::TradeManaged { managed } => self.trade_managed = managed,
+            Entry::Shipped { shipment } => self.shipments.push(shipment),
         }
     }
 
@@ -162,6 +223,11 @@ impl Book {
         self.prepays
             .get(prepay_id)
             .and_then(|number| self.orders.get(number))
+    }
+
+    /// The transfer a person confirms with this.
+    pub(super) fn transfer_of(&self, package: &str) -> Option<&Sent> {
+        self.transfers.values().find(|sent| sent.package == package)
     }
 
     /// How many messages of this template the person still wants.

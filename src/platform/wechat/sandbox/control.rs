@@ -5,8 +5,9 @@ use super::{
     book::{Entry, Order, Payment},
     chaos,
     courier::Trouble,
-    page,
+    page, shipping,
     trade::digits,
+    transfer,
 };
 use crate::kernel::{AppError, Code, Result};
 use crate::platform::wechat::{key::VerifyingKey, order::pay_message};
@@ -88,7 +89,9 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         web::resource("/sandbox/admin")
             .wrap(mark())
             .route(web::get().to(admin)),
-    );
+    )
+    .configure(transfer::controls)
+    .configure(shipping::controls);
 }
 
 async fn pay(body: web::Bytes, sandbox: web::Data<Sandbox>) -> Result<web::Json<PayOut>> {
@@ -96,9 +99,10 @@ async fn pay(body: web::Bytes, sandbox: web::Data<Sandbox>) -> Result<web::Json<
     Ok(web::Json(sandbox.play(input).await?))
 }
 
-fn parse(body: &[u8]) -> Result<PayIn> {
+/// Reads a control's body; what is wrong with it is named by its place.
+pub(super) fn strict<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let input: PayIn = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let input: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = format!("/{}", error.path().to_string().replace('.', "/"));
         AppError::field(
             if pointer == "//" {
@@ -112,6 +116,11 @@ fn parse(body: &[u8]) -> Result<PayIn> {
     })?;
     json.end()
         .map_err(|error| AppError::field("", "json", error.to_string()))?;
+    Ok(input)
+}
+
+fn parse(body: &[u8]) -> Result<PayIn> {
+    let input: PayIn = strict(body)?;
     if !(1..=MOST_COPIES).contains(&input.times.unwrap_or(1)) {
         return Err(AppError::field(
             "/times",

@@ -6,6 +6,7 @@
 //! unless the merchant's signature holds, every pay answer is signed. Emits: real notifications over HTTP.
 //! Listens: [`routes`] puts the player's controls on the main listener. Consents: none; everybody in here is made up.
 
+mod bill;
 mod book;
 mod chaos;
 mod code;
@@ -19,7 +20,9 @@ mod post;
 mod push;
 mod seal;
 mod secret;
+mod shipping;
 mod trade;
+mod transfer;
 
 pub use book::SandboxMessage;
 pub use chaos::Chaos;
@@ -79,6 +82,8 @@ struct Inner {
     post: post::Post,
     chaos: Mutex<Chaos>,
     token_calls: AtomicU64,
+    /// How often somebody asked whether trades are managed.
+    trade_asked: AtomicU64,
     /// Our own public address, once the client's settings were asked for.
     backend: OnceLock<String>,
     address: SocketAddr,
@@ -111,6 +116,7 @@ impl Sandbox {
                 post: post::Post::default(),
                 chaos: Mutex::default(),
                 token_calls: AtomicU64::new(0),
+                trade_asked: AtomicU64::default(),
                 backend: OnceLock::new(),
                 address: listener.local_addr().map_err(AppError::internal)?,
                 tasks: Mutex::default(),
@@ -126,6 +132,9 @@ impl Sandbox {
                 .configure(mini::routes)
                 .configure(trade::routes)
                 .configure(desk::routes)
+                .configure(bill::routes)
+                .configure(transfer::routes)
+                .configure(shipping::routes)
         })
         .workers(1)
         .shutdown_timeout(1)

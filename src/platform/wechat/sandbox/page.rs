@@ -1,6 +1,6 @@
 //! The sandbox's pages: self-contained, no outside resources, scripts and styles only by nonce.
 
-use super::book::{Order, SandboxMessage};
+use super::book::{Order, SandboxMessage, Sent};
 use crate::kernel::{AppError, Result, shanghai};
 use crate::platform::wechat::key::nonce;
 use actix_web::{HttpResponse, http::header};
@@ -9,6 +9,7 @@ use std::fmt::Write;
 const CASHIER: &str = include_str!("cashier.html");
 const INBOX: &str = include_str!("inbox.html");
 const ADMIN: &str = include_str!("admin.html");
+const TRANSFER: &str = include_str!("transfer.html");
 
 /// The cashier of one order.
 pub(super) fn cashier(order: &Order, prepay_id: &str) -> Result<HttpResponse> {
@@ -54,6 +55,28 @@ pub(super) fn admin(orders: &[Order]) -> Result<HttpResponse> {
         rows.push_str("<tr><td colspan=\"5\">还没有订单</td></tr>");
     }
     answer(ADMIN, &[("{{rows}}", &rows)])
+}
+
+/// The page on which a person confirms a transfer.
+pub(super) fn transfer(sent: &Sent, state: &str) -> Result<HttpResponse> {
+    let word = match state {
+        "WAIT_USER_CONFIRM" => "待确认收款",
+        "SUCCESS" => "已收款",
+        "CANCELLED" => "已撤销",
+        _ => "已失效",
+    };
+    answer(
+        TRANSFER,
+        &[
+            ("{{remark}}", &escape(&sent.remark)),
+            (
+                "{{amount}}",
+                &format!("{}.{:02}", sent.amount / 100, sent.amount % 100),
+            ),
+            ("{{state}}", word),
+            ("{{package}}", &escape(&sent.package)),
+        ],
+    )
 }
 
 /// All messages, newest first.

@@ -36,6 +36,8 @@ pub(super) enum Parcel {
     },
     /// A message push of the mini-program, to our own callback.
     Push(Value),
+    /// The time to confirm a transfer is over.
+    TransferEnd(String),
 }
 
 struct Waiting {
@@ -115,9 +117,13 @@ impl Sandbox {
     }
 
     async fn attempt(&self, mut waiting: Waiting) {
+        if let Parcel::TransferEnd(number) = &waiting.parcel {
+            self.end_transfer(number.clone()).await;
+            return;
+        }
         let ladder = match &waiting.parcel {
-            Parcel::Notice { .. } => NOTICE_LADDER.as_slice(),
             Parcel::Push(_) => PUSH_LADDER.as_slice(),
+            Parcel::Notice { .. } | Parcel::TransferEnd(_) => NOTICE_LADDER.as_slice(),
         };
         let chaos = self.chaos();
         for trouble in [
@@ -145,6 +151,7 @@ impl Sandbox {
         match parcel {
             Parcel::Notice { .. } => self.deliver_notice(parcel, None).await,
             Parcel::Push(event) => self.deliver_push(event).await,
+            Parcel::TransferEnd(_) => true,
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Secrets {
     /// The same key as a certificate, for certificate mode.
     pub(super) certificate_serial: String,
     pub(super) certificate_pem: String,
+    /// What WeChat opens sensitive fields with.
+    pub(super) platform_private_der: Vec<u8>,
     /// What WeChat signs with.
     pub(super) platform_key: SigningKey,
     /// What WeChat knows of the merchant.
@@ -75,6 +77,7 @@ impl Secrets {
         let merchant = public_der(&kept.merchant_key_pem)?;
         let platform = public_der(&kept.platform_key_pem)?;
         let certificate = certificate(&kept.platform_key_pem, &platform)?;
+        let private = pem::parse(&kept.platform_key_pem).map_err(AppError::internal)?;
         let merchant_public_pem = pem::encode(&pem::Pem::new("PUBLIC KEY", merchant.clone()));
         Ok(Self {
             push_token: short_of(&kept.app_secret, "push token", 32),
@@ -86,6 +89,7 @@ impl Secrets {
             certificate_serial: name_of(&platform).to_ascii_uppercase(),
             certificate_pem: certificate,
             platform_key_id: format!("{SANDBOX_KEY_ID}{}", name_of(&platform)),
+            platform_private_der: private.into_contents(),
             platform_public_pem: pem::encode(&pem::Pem::new("PUBLIC KEY", platform)),
             platform_key: SigningKey::from_pem(&kept.platform_key_pem)
                 .map_err(AppError::internal)?,

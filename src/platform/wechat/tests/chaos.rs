@@ -2,7 +2,7 @@
 
 use super::stage::Stage;
 use crate::kernel::Code;
-use crate::platform::wechat::{Refund, RefundStatus, WechatHost, sandbox::Chaos};
+use crate::platform::wechat::{Refund, RefundOf, RefundStatus, WechatHost, sandbox::Chaos};
 use serde_json::json;
 
 fn lost(answers: u32) -> Chaos {
@@ -41,7 +41,7 @@ async fn a_lost_answer_of_refund_is_never_a_second_refund() {
     let id = stage.prepaid("LJ20261126X2", 19_900).await;
     stage.pay(&id, json!({})).await;
     let refund = Refund {
-        out_trade_no: "LJ20261126X2".into(),
+        of: RefundOf::Order("LJ20261126X2".into()),
         out_refund_no: "LJ20261126X2R".into(),
         refund_fen: 9_900,
         total_fen: 19_900,
@@ -83,7 +83,7 @@ async fn probes_stale_copies_and_duplicates_come_with_the_true_notification() {
     let (status, _) = stage.post("/sandbox/chaos", chaos).await;
     assert_eq!(status, 200);
     let refund = Refund {
-        out_trade_no: "LJ20261126X3".into(),
+        of: RefundOf::Order("LJ20261126X3".into()),
         out_refund_no: "LJ20261126X3R".into(),
         refund_fen: 100,
         total_fen: 100,

@@ -5,6 +5,7 @@ mod chaos;
 mod mini;
 mod payment;
 mod push;
+mod settlement;
 mod stage;
 mod token;
 mod vectors;

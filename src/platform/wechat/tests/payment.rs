@@ -2,13 +2,13 @@
 
 use super::stage::Stage;
 use crate::kernel::Code;
-use crate::platform::wechat::{Refund, RefundStatus, TradeState, WechatClient, pay_code};
+use crate::platform::wechat::{Refund, RefundOf, RefundStatus, TradeState, WechatClient, pay_code};
 use serde_json::{Value, json};
 use std::io::Write;
 
 fn back(number: &str, order: &str, fen: i64) -> Refund {
     Refund {
-        out_trade_no: order.into(),
+        of: RefundOf::Order(order.into()),
         out_refund_no: number.into(),
         refund_fen: fen,
         total_fen: 19_900,

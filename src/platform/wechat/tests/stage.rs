@@ -63,6 +63,10 @@ async fn receive(
             ),
             HttpResponse::NoContent().finish(),
         ),
+        Ok(Notification::Transfer(told)) => (
+            format!("transfer {} {:?}", told.out_bill_no, told.state),
+            HttpResponse::NoContent().finish(),
+        ),
         Ok(Notification::Other(event)) => (event, HttpResponse::NoContent().finish()),
         Err(error) => {
             let status = StatusCode::from_u16(error.status()).unwrap();
