@@ -3,7 +3,7 @@
 use crate::{
     benefit, booking, catalog, complaint,
     config::{Settings, WechatMode},
-    consent, customer, http,
+    consent, content, customer, http,
     identity::{self, TokenKey},
     kernel::{AppError, Clock, Code, Env, Result, ShiftClock, SystemClock, V7},
     notify,
@@ -237,7 +237,8 @@ async fn time(settings: &Settings, db: &Db) -> Result<(Env, Option<ShiftClock>)>
 pub fn registry() -> Registry {
     let operations =
         complaint::consumers(payment::consumers(booking::consumers(Registry::default())));
-    referral::consumers(benefit::consumers(photo::consumers(operations)))
+    let safety = content::consumers(photo::consumers(operations));
+    referral::consumers(benefit::consumers(safety))
 }
 
 /// Every call of the API under `/api/v1`.
@@ -254,6 +255,7 @@ fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     complaint::routes(cfg);
     workorder::routes(cfg);
     photo::routes(cfg);
+    content::routes(cfg);
     benefit::routes(cfg);
     referral::routes(cfg);
     cfg.service(
@@ -272,6 +274,7 @@ fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     booking::admin_routes(cfg);
     payment::admin_routes(cfg);
     complaint::admin_routes(cfg);
+    content::admin_routes(cfg);
     benefit::admin_routes(cfg);
     referral::ruleset_admin_routes(cfg);
     referral::decision_admin_routes(cfg);

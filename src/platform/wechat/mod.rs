@@ -18,6 +18,7 @@ mod notify;
 mod order;
 mod pay;
 mod refund;
+mod safety;
 pub mod sandbox;
 mod settings;
 #[cfg(test)]
@@ -32,5 +33,6 @@ pub use message::{SendOutcome, Subscribe};
 pub use notify::{Notification, NotifyError, RefundNotice, WebhookFailure};
 pub use order::{OrderAnswer, PayParams, Prepay, TradeState, Transaction};
 pub use refund::{Refund, RefundAnswer, RefundStatus};
+pub use safety::{MediaAnswer, MediaCheck, Suggest, TextCheck};
 pub use settings::{NOTIFY_PATH, PUSH_PATH, WechatSettings};
 pub use verify::SignatureFault;

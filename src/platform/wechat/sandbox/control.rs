@@ -4,7 +4,7 @@ use super::{
     MARK, Sandbox,
     book::{Entry, Order, Payment},
     courier::Trouble,
-    page,
+    page, safety,
     trade::digits,
 };
 use crate::kernel::{AppError, Code, Result};
@@ -76,6 +76,11 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         web::resource("/sandbox/inbox")
             .wrap(mark())
             .route(web::get().to(inbox)),
+    )
+    .service(
+        web::resource("/sandbox/media-verdict")
+            .wrap(mark())
+            .route(web::post().to(safety::set_verdict)),
     );
 }
 

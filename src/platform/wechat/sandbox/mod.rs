@@ -16,6 +16,7 @@ mod mini;
 mod page;
 mod post;
 mod push;
+mod safety;
 mod seal;
 mod secret;
 mod trade;
@@ -65,6 +66,8 @@ struct Inner {
     courier: reqwest::Client,
     token: Mutex<Option<mini::Token>>,
     post: post::Post,
+    /// What the next checks of pictures come to.
+    media_verdict: Mutex<safety::MediaVerdict>,
     /// Our own public address, once the client's settings were asked for.
     backend: OnceLock<String>,
     address: SocketAddr,
@@ -95,6 +98,7 @@ impl Sandbox {
                 courier: courier::http()?,
                 token: Mutex::default(),
                 post: post::Post::default(),
+                media_verdict: Mutex::default(),
                 backend: OnceLock::new(),
                 address: listener.local_addr().map_err(AppError::internal)?,
                 tasks: Mutex::default(),

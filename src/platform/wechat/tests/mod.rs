@@ -2,5 +2,6 @@
 
 mod mini;
 mod payment;
+mod safety;
 mod stage;
 mod vectors;
