@@ -13,7 +13,7 @@ use crate::{
         Ctx, Db, blob, limiter, queue, test_clock, wechat,
         wechat::sandbox::{Sandbox, SandboxSettings},
     },
-    rating, referral, report, worker, workorder,
+    push, rating, referral, report, worker, workorder,
 };
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -237,8 +237,8 @@ async fn time(settings: &Settings, db: &Db) -> Result<(Env, Option<ShiftClock>)>
 pub fn registry() -> Registry {
     let operations =
         complaint::consumers(payment::consumers(booking::consumers(Registry::default())));
-    let safety = content::consumers(photo::consumers(operations));
-    referral::consumers(benefit::consumers(safety))
+    let growth = referral::consumers(benefit::consumers(photo::consumers(operations)));
+    notify::consumers(consent::consumers(content::consumers(growth)))
 }
 
 /// Every call of the API under `/api/v1`.
@@ -251,6 +251,8 @@ fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     catalog::routes(cfg);
     booking::routes(cfg);
     payment::routes(cfg);
+    push::routes(cfg);
+    notify::routes(cfg);
     rating::routes(cfg);
     complaint::routes(cfg);
     workorder::routes(cfg);
@@ -273,6 +275,7 @@ fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     worker::admin_routes(cfg);
     booking::admin_routes(cfg);
     payment::admin_routes(cfg);
+    push::admin_routes(cfg);
     complaint::admin_routes(cfg);
     content::admin_routes(cfg);
     benefit::admin_routes(cfg);
@@ -327,6 +330,7 @@ fn server(
                 if let Some(sandbox) = sandbox {
                     cfg.app_data(web::Data::new(sandbox))
                         .configure(wechat::sandbox::routes)
+                        .configure(wechat::sandbox::push_routes)
                         .configure(notify::sandbox_routes);
                 }
             })

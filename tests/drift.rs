@@ -9,9 +9,9 @@ use entity::{
     account, audit_entry, booking, booking_event, cap_lock, chain_head, checklist_item, complaint,
     consent_record, consent_state, content_check, customer_tag, decision, deployment, idempotency,
     inbox, invitation, invitation_share, ledger_entry, message, notice, outbox, payment,
-    payment_incident, photo, rating, referral, refresh_token, refund, reservation, reward,
-    reward_event, ruleset, service, session, staff, staff_task, subscribe_grant, suppression,
-    timer, voucher, wechat_identity, work_order, worker,
+    payment_incident, photo, push_message, rating, referral, refresh_token, refund, reservation,
+    reward, reward_event, ruleset, service, session, staff, staff_task, subscribe_answer,
+    subscribe_grant, suppression, timer, voucher, wechat_identity, work_order, worker,
 };
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -52,6 +52,7 @@ async fn declared() -> DatabaseConnection {
         .register(payment::Entity)
         .register(payment_incident::Entity)
         .register(photo::Entity)
+        .register(push_message::Entity)
         .register(rating::Entity)
         .register(referral::Entity)
         .register(refresh_token::Entity)
@@ -64,6 +65,7 @@ async fn declared() -> DatabaseConnection {
         .register(session::Entity)
         .register(staff::Entity)
         .register(staff_task::Entity)
+        .register(subscribe_answer::Entity)
         .register(subscribe_grant::Entity)
         .register(suppression::Entity)
         .register(timer::Entity)

@@ -81,6 +81,11 @@ const CONTRACT: &str = "
     POST /bookings/{id}/rating
     POST /bookings/{id}/complaints
     POST /webhooks/wechat-pay
+    GET /webhooks/wechat-push
+    POST /webhooks/wechat-push
+    POST /me/subscriptions
+    GET /admin/wechat/events
+    POST /admin/wechat/events/{id}/acknowledge
     GET /worker/jobs
     POST /worker/jobs/{booking_id}/check-in
     POST /worker/jobs/{booking_id}/photos

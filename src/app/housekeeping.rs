@@ -1,9 +1,10 @@
-//! What a node does on the side: metrics are folded, old answers forgotten, the shared test clock followed.
+//! What a node does on the side: metrics are folded, old answers and pushes forgotten, the shared test clock followed.
 
 use crate::{
     http,
     kernel::OrLog,
     platform::{Ctx, test_clock},
+    push,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::task::JoinHandle;
 
 /// How often metrics are folded; without it a histogram that nobody scrapes would grow for ever.
 const UPKEEP: Duration = Duration::from_secs(5);
-/// How often old idempotency answers are looked for.
+/// How often old idempotency answers and pushes are looked for.
 const FORGET: Duration = Duration::from_hours(1);
 /// How late a node without workers may learn that the sandbox's clock was moved.
 const FOLLOW: Duration = Duration::from_millis(200);
@@ -42,6 +43,9 @@ pub(super) fn start(ctx: &Ctx, prometheus: PrometheusHandle, follow: bool) -> Ho
             http::forget_answers(&owned)
                 .await
                 .or_log("old idempotency answers stay another hour");
+            push::forget_old(&owned)
+                .await
+                .or_log("old pushes of WeChat stay another hour");
         }
     }));
     if let (true, Some(clock)) = (follow, ctx.test_clock.clone()) {

@@ -1,6 +1,5 @@
-//! The sandbox's tick: what `wx.requestSubscribeMessage` and WeChat's event do in life (sandbox mode only).
+//! The sandbox's tick, which travels as in life: WeChat counts it, and its event fills our ledger (sandbox mode only).
 
-use super::store;
 use crate::{
     http::Valid,
     identity,
@@ -62,9 +61,11 @@ async fn subscribe(
         }
     };
     sandbox.grant(&openid, &template).await?;
-    let tx = ctx.db.begin_write().await?;
-    store::tick(&ctx, &tx, account, &template).await?;
-    ctx.commit(tx).await?;
+    let event = json!({
+        "FromUserName": openid, "Event": "subscribe_msg_popup_event",
+        "List": [{ "TemplateId": template, "SubscribeStatusString": "accept", "PopupScene": "1" }],
+    });
+    sandbox.push_now(event).await;
     Ok(HttpResponse::Ok()
         .json(json!({ "account": account, "template": template, "granted": true })))
 }

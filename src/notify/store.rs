@@ -1,13 +1,15 @@
 //! The tables of messages and ticks.
 
+use super::answer::{Answer, Source};
 use crate::{kernel::Result, platform::Ctx};
+use chrono::{DateTime, Utc};
 use entity::{
     ids::{AccountId, MessageId},
-    message, subscribe_grant,
+    message, subscribe_answer, subscribe_grant,
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter,
+    ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -158,4 +160,63 @@ pub(super) async fn note(
         .exec(tx)
         .await?;
     Ok(())
+}
+
+/// Records what a person last said about a template.
+pub(super) async fn answered(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    account: AccountId,
+    (template, answer, source): (&str, Answer, Source),
+) -> Result<()> {
+    use subscribe_answer::Column::{AccountId, AnsweredAt, Result, Source, Template};
+    let row = subscribe_answer::ActiveModel {
+        account_id: Set(account),
+        template: Set(template.to_owned()),
+        source: Set(source.word().to_owned()),
+        result: Set(answer.word().to_owned()),
+        answered_at: Set(ctx.env.now()),
+    };
+    let again = OnConflict::columns([AccountId, Template, Source])
+        .update_columns([Result, AnsweredAt])
+        .to_owned();
+    subscribe_answer::Entity::insert(row)
+        .on_conflict(again)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Notes what WeChat says became of a message that was handed over; `false` when none has this number.
+pub(super) async fn settle(
+    tx: &DatabaseTransaction,
+    account: AccountId,
+    msgid: &str,
+    (status, detail): (&str, &str),
+) -> Result<bool> {
+    let done = message::Entity::update_many()
+        .col_expr(message::Column::Status, Expr::value(status))
+        .col_expr(message::Column::Detail, Expr::value(detail))
+        .filter(message::Column::AccountId.eq(account))
+        .filter(message::Column::Channel.eq(CHANNEL))
+        .filter(message::Column::Status.eq("sent"))
+        .filter(message::Column::Detail.eq(msgid))
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// Whether a message to this person is being handed over, begun after a moment.
+pub(super) async fn is_sending(
+    tx: &DatabaseTransaction,
+    account: AccountId,
+    since: DateTime<Utc>,
+) -> Result<bool> {
+    let begun = message::Entity::find()
+        .filter(message::Column::AccountId.eq(account))
+        .filter(message::Column::Status.eq("sending"))
+        .filter(message::Column::CreatedAt.gt(since))
+        .count(tx)
+        .await?;
+    Ok(begun > 0)
 }

@@ -26,3 +26,28 @@ impl Event for WechatPushed {
         self.push_id.0
     }
 }
+
+impl WechatPushed {
+    /// A field of the message as text, whether WeChat wrote a text or a number.
+    pub fn text(&self, name: &str) -> Option<String> {
+        text(&self.message, name)
+    }
+
+    /// The items of `List`: templates a person decided on, messages that were sent.
+    pub fn list(&self) -> impl Iterator<Item = &Value> {
+        self.message
+            .get("List")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    }
+}
+
+/// A field as text: in XML every number is one, in JSON some are.
+pub fn text(message: &Value, name: &str) -> Option<String> {
+    match message.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}

@@ -9,14 +9,15 @@ use aws_lc_rs::hmac;
 use bytes::Bytes;
 use entity::{
     content_check,
-    ids::{AccountId, PhotoId, PushMessageId, RatingId},
+    ids::{AccountId, PhotoId, RatingId},
     photo, rating,
     values::{CommentStatus, ContentState, ContentSuggest, PhotoStatus, StaffRole},
 };
 use image::{ImageFormat, RgbImage, codecs::jpeg::JpegEncoder};
-use linjian::{app::Half, outbox, push::WechatPushed};
+use linjian::{app::Half, outbox};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// What the sandbox says of the next pictures; `away`: it says nothing of anything.
 async fn says(app: &TestApp, verdict: &str) {
@@ -132,23 +133,35 @@ async fn queue(app: &TestApp) -> Vec<Value> {
     page["items"].as_array().unwrap().clone()
 }
 
-/// A push as the push room hands it on, with the message of a media check.
-async fn pushed(app: &TestApp, trace: &str, suggest: Option<&str>) {
+/// An answer about a picture as WeChat pushes it; numbers may be texts and the detail anything.
+fn answer(trace: &str, suggest: Option<&str>) -> Value {
     let mut message =
         json!({ "Event": "wxa_media_check", "trace_id": trace, "version": 2, "detail": {} });
     match suggest {
         Some(suggest) => message["result"] = json!({ "suggest": suggest, "label": "100" }),
         None => message["errcode"] = json!("-1008"),
     }
-    let event = WechatPushed {
-        push_id: app.ctx().env.id::<PushMessageId>(),
-        event: "wxa_media_check".into(),
-        openid: "oSomebody".into(),
-        message,
-    };
-    let tx = app.ctx().db.begin_write().await.unwrap();
-    outbox::append(&tx, &app.ctx().env, &event).await.unwrap();
-    app.ctx().commit(tx).await.unwrap();
+    message
+}
+
+/// WeChat pushes an answer, a second after whatever it pushed before: another message, not the same again.
+async fn pushed(app: &TestApp, trace: &str, suggest: Option<&str>) {
+    app.advance("PT1S").await;
+    delivered(app, answer(trace, suggest), 1).await;
+    app.drain().await;
+}
+
+/// Pushes so many copies at once; each is taken.
+async fn delivered(app: &TestApp, mut message: Value, times: usize) {
+    message["times"] = times.into();
+    let told = app
+        .stranger()
+        .post("/sandbox/push", message)
+        .await
+        .expect(200);
+    let all = told["delivered"].as_array().unwrap();
+    assert_eq!(all.len(), times);
+    assert!(all.iter().all(|one| one["body"] == "success"), "{told}");
 }
 
 on_both! {
@@ -273,7 +286,6 @@ on_both! {
         assert_eq!((open.len(), &open[0]["kind"], &open[0]["subject_id"]), (1, &json!("photo"), &scene.photo["id"]));
         assert!(open[0]["photo_url"].as_str().unwrap().ends_with(&format!("/photos/{}", id_of(&scene.photo))));
         pushed(app, &trace, Some("pass")).await;
-        app.drain().await;
         assert_eq!(scene.status(app).await, PhotoStatus::Review, "WeChat has one word");
         let path = format!("admin/content-reviews/{}/decision", id_of(&open[0]));
         let service = app.staff(&[StaffRole::Service]).await;
@@ -308,7 +320,6 @@ on_both! {
         assert_eq!(scene.check(app).await.attempt, 2, "twice and no more");
         // Nobody has decided yet: a word that comes very late is as good as one in time, even to the first asking.
         pushed(app, &first, Some("pass")).await;
-        app.drain().await;
         assert_eq!(scene.seen(app).await, [200, 200, 200]);
         assert!(queue(app).await.is_empty());
     }
@@ -333,7 +344,6 @@ on_both! {
         assert_eq!(scene.check(app).await.attempt, 2);
         // Retries of the first push come in between; they are about an asking that is over.
         pushed(app, &trace, None).await;
-        app.drain().await;
         assert!(queue(app).await.is_empty());
         app.advance("PT3S").await;
         let open = queue(app).await;
@@ -356,11 +366,9 @@ on_both! {
         let key = rows.await.unwrap().pop().unwrap().blob_key;
         app.ctx().blobs.delete(&key).await.unwrap();
         pushed(app, &scene.trace(app).await, Some("pass")).await;
-        app.drain().await;
         assert_eq!(scene.status(app).await, PhotoStatus::Pending);
         app.advance("PT1M").await;
         pushed(app, &scene.trace(app).await, Some("pass")).await;
-        app.drain().await;
         assert_eq!(scene.status(app).await, PhotoStatus::Review);
         assert_eq!(queue(app).await[0]["cause"], "unreachable");
     }
@@ -412,13 +420,12 @@ on_both! {
         let scene = Scene::open(app, "silence").await;
         let trace = scene.trace(app).await;
         pushed(app, "689aa529-4540935f-00000000", Some("risky")).await;
-        app.drain().await;
         assert_eq!(scene.status(app).await, PhotoStatus::Pending);
-        let mut posts = Vec::new();
-        for _ in 0..8 {
-            posts.push(pushed(app, &trace, Some("review")));
-        }
-        futures_util::future::join_all(posts).await;
+        app.advance("PT1S").await;
+        // The same message eight times at once, as WeChat's retries are; and the same word in another message.
+        delivered(app, answer(&trace, Some("review")), 8).await;
+        app.advance("PT1S").await;
+        delivered(app, answer(&trace, Some("review")), 8).await;
         app.drain().await;
         assert_eq!(queue(app).await.len(), 1);
         let open = queue(app).await;
@@ -446,7 +453,6 @@ on_both! {
         scene.mei.delete(&path).await.expect(200);
         app.drain().await;
         pushed(app, &trace, Some("pass")).await;
-        app.drain().await;
         assert_eq!(scene.seen(app).await, [404, 404, 404]);
         app.advance("PT2H").await;
         let check = scene.check(app).await;
@@ -486,7 +492,6 @@ on_both! {
         let fresh = link(app, &id, app.ctx().env.now().timestamp() + 60);
         app.stranger().get(&fresh).await.expect(200);
         pushed(app, &scene.trace(app).await, Some("pass")).await;
-        app.drain().await;
         app.stranger().get(&fresh).await.problem(404, "not_found");
     }
 }
@@ -531,6 +536,44 @@ async fn without_checks_everything_passes_at_once_on_sqlite_and_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_checks_everything_passes_at_once_on_postgres_and_redis() {
     without_checks_everything_passes_at_once(Backend::Production).await;
+}
+
+/// Words that contradict each other arrive at once at a node that works: the first that is heard counts, whole.
+async fn the_first_word_heard_counts(backend: Backend) {
+    let app = TestApp::working(backend).await;
+    let scene = Scene::open(&app, "silence").await;
+    while scene.check(&app).await.trace_id.is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let trace = scene.trace(&app).await;
+    let now = app.ctx().env.now().timestamp();
+    let pushes = (0..8).map(|number| {
+        let suggest = if number % 2 == 0 { "pass" } else { "risky" };
+        let mut message = answer(&trace, Some(suggest));
+        message["CreateTime"] = (now + number).into();
+        delivered(&app, message, 2)
+    });
+    futures_util::future::join_all(pushes).await;
+    assert!(
+        outbox::settle(app.ctx(), Duration::from_secs(20))
+            .await
+            .unwrap()
+    );
+    let check = scene.check(&app).await;
+    assert_eq!(check.state, ContentState::Settled);
+    let shown = scene.status(&app).await == PhotoStatus::Stored;
+    assert_eq!(shown, check.verdict == Some(ContentSuggest::Pass));
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_word_heard_counts_on_sqlite_and_memory() {
+    the_first_word_heard_counts(Backend::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_word_heard_counts_on_postgres_and_redis() {
+    the_first_word_heard_counts(Backend::Production).await;
 }
 
 /// A picture of noise, which no encoder makes small.

@@ -28,6 +28,7 @@ mod notify;
 mod outbox;
 mod payment;
 mod photo;
+mod push;
 mod redeem;
 mod refund;
 mod refusal;

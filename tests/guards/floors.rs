@@ -11,7 +11,7 @@ const FLOORS: [(&str, u8); 37] = [
     ("http", 30),
     ("outbox", 40),
     ("audit", 41),
-    ("push", 41),
+    ("push", 42),
     ("identity", 42),
     ("consent", 43),
     ("customer", 50),

@@ -9,14 +9,19 @@
 //! same client code runs offline.
 
 mod api;
+mod cbc;
 mod cipher;
 mod client;
 mod fault;
 mod key;
 mod message;
 mod notify;
+mod open_data;
 mod order;
 mod pay;
+mod push;
+mod push_message;
+mod push_seal;
 mod refund;
 mod safety;
 pub mod sandbox;
@@ -31,7 +36,9 @@ pub use client::WechatClient;
 pub use fault::{PayFault, pay_code};
 pub use message::{SendOutcome, Subscribe};
 pub use notify::{Notification, NotifyError, RefundNotice, WebhookFailure};
+pub use open_data::OpenDataFault;
 pub use order::{OrderAnswer, PayParams, Prepay, TradeState, Transaction};
+pub use push::PushError;
 pub use refund::{Refund, RefundAnswer, RefundStatus};
 pub use safety::{MediaAnswer, MediaCheck, Suggest, TextCheck};
 pub use settings::{NOTIFY_PATH, PUSH_PATH, WechatSettings};

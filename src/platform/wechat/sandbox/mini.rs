@@ -257,10 +257,18 @@ async fn send(
             digits(19).map_err(|_| (-1, "system error"))?,
             sandbox.inner.env.now(),
         );
+        let told = json!({
+            "FromUserName": input.touser, "Event": "subscribe_msg_sent_event",
+            "List": [{ "TemplateId": input.template_id, "MsgID": msgid, "ErrorCode": "0", "ErrorStatus": "success" }],
+        });
         let sent = sandbox
             .change(move |book| Ok::<_, AppError>(post(book, input, &msgid, at)))
             .await;
-        sent.map_err(|error| system(&error))?
+        let answer = sent.map_err(|error| system(&error))?;
+        if answer.is_ok() {
+            sandbox.push(told, Duration::seconds(1));
+        }
+        answer
     };
     answered(outcome.await)
 }

@@ -24,6 +24,7 @@ mod trade;
 pub use book::SandboxMessage;
 pub use control::{Delivered, Outcome, PayIn, PayOut, routes};
 pub use courier::Trouble;
+pub use push::routes as push_routes;
 
 use crate::kernel::{AppError, Env, Result};
 use crate::platform::wechat::WechatSettings;

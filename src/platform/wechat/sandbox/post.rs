@@ -4,7 +4,10 @@ use super::Sandbox;
 use chrono::{DateTime, Duration, Utc};
 use futures_util::future::join_all;
 use serde_json::Value;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// Seconds between tries of a pay notification; the first try is not in it (spec 2.4: over after 24 h 4 min).
 const NOTICE_LADDER: [i64; 15] = [
@@ -48,6 +51,9 @@ pub(super) struct Post {
     waiting: Mutex<Vec<Waiting>>,
     /// One round at a time: whoever asks for a round gets a whole one.
     round: tokio::sync::Mutex<()>,
+    /// Tries since somebody asked: what a background round has delivered meanwhile counts for the next who asks, so that
+    /// he looks for its effects.
+    tried: AtomicUsize,
 }
 
 impl Sandbox {
@@ -62,7 +68,7 @@ impl Sandbox {
         if after <= Duration::zero() {
             let sandbox = self.clone();
             self.spawn(async move {
-                sandbox.deliver_due().await;
+                sandbox.round().await;
             });
         }
     }
@@ -77,8 +83,14 @@ impl Sandbox {
         all.push(waiting);
     }
 
-    /// Delivers everything that is due by the clock, and says how much it was. What fails waits for its next try.
+    /// Delivers everything that is due by the clock, and says how much was tried since it was last asked. What fails
+    /// waits for its next try.
     pub async fn deliver_due(&self) -> usize {
+        self.round().await;
+        self.inner.post.tried.swap(0, Ordering::SeqCst)
+    }
+
+    async fn round(&self) {
         let _one_round = self.inner.post.round.lock().await;
         let now = self.inner.env.now();
         let due: Vec<Waiting> = {
@@ -92,7 +104,7 @@ impl Sandbox {
         };
         let count = due.len();
         join_all(due.into_iter().map(|waiting| self.attempt(waiting))).await;
-        count
+        self.inner.post.tried.fetch_add(count, Ordering::SeqCst);
     }
 
     async fn attempt(&self, mut waiting: Waiting) {
@@ -120,7 +132,7 @@ impl Sandbox {
     pub(super) async fn rounds(self) {
         loop {
             tokio::time::sleep(ROUND).await;
-            self.deliver_due().await;
+            self.round().await;
         }
     }
 }

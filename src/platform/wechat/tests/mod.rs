@@ -2,6 +2,7 @@
 
 mod mini;
 mod payment;
+mod push;
 mod safety;
 mod stage;
 mod vectors;

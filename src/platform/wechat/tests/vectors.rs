@@ -16,7 +16,7 @@ use actix_web::{
 use serde_json::Value;
 use std::{fs, path::PathBuf};
 
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     std::env::var_os("WECHAT_VECTORS").map_or_else(
         || concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/wechat").into(),
         PathBuf::from,
@@ -27,24 +27,29 @@ pub(super) fn json(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(folder().join(name)).unwrap()).unwrap()
 }
 
-fn cases(name: &str, list: &str) -> Vec<Value> {
+pub(super) fn cases(name: &str, list: &str) -> Vec<Value> {
     let cases = json(name)[list].as_array().unwrap().clone();
     assert!(!cases.is_empty());
     cases
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key]
         .as_str()
         .unwrap_or_else(|| panic!("{key} in {value}"))
 }
 
-/// A client with the vectors' keys; the expired certificate is held too, so that only its date refuses it.
-fn client(unix: i64, pay_base: &str) -> WechatClient {
+/// A client with the vectors' keys.
+pub(super) fn client(unix: i64, pay_base: &str) -> WechatClient {
+    WechatClient::new(settings(pay_base), env_at(unix).0).unwrap()
+}
+
+/// The vectors' keys; the expired certificate is held too, so that only its date refuses it.
+pub(super) fn settings(pay_base: &str) -> WechatSettings {
     let config = json("config.json");
     let pem = |path: &str| fs::read_to_string(folder().join(path)).unwrap();
     let key = fs::read(folder().join(text(&config, "merchant_key_file"))).unwrap();
-    let settings = WechatSettings {
+    WechatSettings {
         appid: text(&config, "appid").into(),
         app_secret: text(&config, "app_secret").into(),
         api_base: "http://127.0.0.1:1".into(),
@@ -71,8 +76,7 @@ fn client(unix: i64, pay_base: &str) -> WechatClient {
         push_token: text(&config["message_push"], "token").into(),
         push_aes_key: text(&config["message_push"], "encoding_aes_key").into(),
         env_version: "release".into(),
-    };
-    WechatClient::new(settings, env_at(unix).0).unwrap()
+    }
 }
 
 #[test]
