@@ -3,7 +3,7 @@
 use crate::{
     benefit, booking, catalog, complaint,
     config::{Settings, WechatMode},
-    consent, customer, http,
+    consent, content, customer, http,
     identity::{self, TokenKey},
     kernel::{AppError, Clock, Code, Env, Result, ShiftClock, SystemClock, V7},
     notify,
@@ -260,7 +260,7 @@ pub fn registry() -> Registry {
     let operations =
         complaint::consumers(payment::consumers(booking::consumers(Registry::default())));
     let growth = referral::consumers(benefit::consumers(photo::consumers(operations)));
-    notify::consumers(consent::consumers(growth))
+    notify::consumers(consent::consumers(content::consumers(growth)))
 }
 
 /// Every call of the API under `/api/v1`.
@@ -279,6 +279,7 @@ fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     complaint::routes(cfg);
     workorder::routes(cfg);
     photo::routes(cfg);
+    content::routes(cfg);
     benefit::routes(cfg);
     referral::routes(cfg);
     cfg.service(
@@ -298,6 +299,7 @@ fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     payment::admin_routes(cfg);
     push::admin_routes(cfg);
     complaint::admin_routes(cfg);
+    content::admin_routes(cfg);
     benefit::admin_routes(cfg);
     referral::ruleset_admin_routes(cfg);
     referral::decision_admin_routes(cfg);

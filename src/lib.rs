@@ -13,6 +13,7 @@ pub mod cli;
 pub mod complaint;
 pub mod config;
 pub mod consent;
+pub mod content;
 pub mod customer;
 pub mod demo;
 pub mod http;

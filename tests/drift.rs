@@ -7,11 +7,11 @@
 
 use entity::{
     account, audit_entry, booking, booking_event, cap_lock, chain_head, checklist_item, complaint,
-    consent_record, consent_state, customer_tag, decision, deployment, idempotency, inbox,
-    invitation, invitation_share, ledger_entry, message, notice, outbox, payment, payment_incident,
-    photo, push_message, rating, referral, refresh_token, refund, reservation, reward,
-    reward_event, ruleset, service, session, staff, staff_task, subscribe_answer, subscribe_grant,
-    suppression, timer, voucher, wechat_identity, work_order, worker,
+    consent_record, consent_state, content_check, customer_tag, decision, deployment, idempotency,
+    inbox, invitation, invitation_share, ledger_entry, message, notice, outbox, payment,
+    payment_incident, photo, push_message, rating, referral, refresh_token, refund, reservation,
+    reward, reward_event, ruleset, service, session, staff, staff_task, subscribe_answer,
+    subscribe_grant, suppression, timer, voucher, wechat_identity, work_order, worker,
 };
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -37,6 +37,7 @@ async fn declared() -> DatabaseConnection {
         .register(complaint::Entity)
         .register(consent_record::Entity)
         .register(consent_state::Entity)
+        .register(content_check::Entity)
         .register(customer_tag::Entity)
         .register(decision::Entity)
         .register(deployment::Entity)

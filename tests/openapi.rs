@@ -93,6 +93,9 @@ const CONTRACT: &str = "
     POST /worker/jobs/{booking_id}/complete
     GET /photos/{id}
     GET /photos/{id}/thumbnail
+    GET /photos/{id}/check
+    GET /admin/content-reviews
+    POST /admin/content-reviews/{id}/decision
     GET /me/invitations
     POST /me/invitations
     POST /me/invitations/{id}/shares

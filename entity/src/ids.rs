@@ -52,6 +52,8 @@ typed_id! {
     ComplaintId,
     /// A consent record.
     ConsentRecordId,
+    /// A content check.
+    ContentCheckId,
     /// A decision.
     DecisionId,
     /// An outbox event.

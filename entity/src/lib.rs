@@ -18,6 +18,7 @@ pub mod checklist_item;
 pub mod complaint;
 pub mod consent_record;
 pub mod consent_state;
+pub mod content_check;
 pub mod customer_tag;
 pub mod decision;
 pub mod deployment;

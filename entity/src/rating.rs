@@ -1,7 +1,7 @@
 //! Five 1–5 dimensions; the score is their mean in hundredths.
 
 use crate::ids::{AccountId, BookingId, RatingId, WorkerId};
-use crate::values::Score;
+use crate::values::{CommentStatus, Score};
 use sea_orm::entity::prelude::*;
 
 /// Five 1–5 dimensions; the score is their mean in hundredths.
@@ -34,6 +34,8 @@ pub struct Model {
     /// Comment.
     #[sea_orm(column_type = "Text")]
     pub comment: Option<String>,
+    /// Whether the comment may be shown to others.
+    pub comment_status: CommentStatus,
     /// Submitted at.
     pub submitted_at: DateTimeUtc,
 }

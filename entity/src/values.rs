@@ -193,9 +193,73 @@ words! {
     }
     /// Who may see a photo.
     PhotoStatus {
-        /// Stored; worker, customer of the job and service staff may see it.
+        /// The content check has not answered; the worker of the job and operations may see it (WX-13).
+        Pending = "pending",
+        /// Passed; worker, customer of the job and service staff may see it.
         Stored = "stored",
-        /// Hidden by a content check or by staff.
+        /// A member of staff has to look; seen by the same as a pending one.
+        Review = "review",
+        /// Hidden by a content check, by staff or by a withdrawn consent; kept, shown to nobody.
+        Hidden = "hidden",
+    }
+    /// Whether a rating's comment may be shown to others.
+    CommentStatus {
+        /// There is no comment.
+        None = "none",
+        /// The content check has not answered.
+        Pending = "pending",
+        /// It may be shown, as far as its content goes.
+        Pass = "pass",
+        /// A member of staff has to read it.
+        Review = "review",
+        /// It is shown to nobody.
+        Hidden = "hidden",
+    }
+    /// What is checked.
+    ContentKind {
+        /// A rating's comment.
+        Comment = "comment",
+        /// A photo of a visit.
+        Photo = "photo",
+    }
+    /// Where a content check stands.
+    ContentState {
+        /// WeChat is asked, or about to be.
+        Waiting = "waiting",
+        /// A member of staff has to decide.
+        Open = "open",
+        /// Decided.
+        Settled = "settled",
+    }
+    /// What WeChat suggests.
+    ContentSuggest {
+        /// Harmless.
+        Pass = "pass",
+        /// A person should look.
+        Review = "review",
+        /// Against the rules.
+        Risky = "risky",
+    }
+    /// Why a check is with staff, or ended without a word about the content.
+    ContentCause {
+        /// WeChat suggests that a person looks.
+        Review = "review",
+        /// WeChat did not answer, twice.
+        Silent = "silent",
+        /// WeChat could not fetch the picture, twice.
+        Unreachable = "unreachable",
+        /// The author was not active in the mini-program of late, so WeChat does not judge (61010).
+        Inactive = "inactive",
+        /// WeChat could not be asked in time.
+        Away = "away",
+        /// The consent for the photo was withdrawn; nobody decides any more.
+        Withdrawn = "withdrawn",
+    }
+    /// What staff decide.
+    ContentRuling {
+        /// It may be shown.
+        Pass = "pass",
+        /// It is shown to nobody.
         Hidden = "hidden",
     }
     /// What a complaint is about.

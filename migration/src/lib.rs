@@ -21,6 +21,7 @@ mod m20261126_000014_wallet;
 mod m20261126_000015_ruleset;
 mod m20261126_000016_audit;
 mod m20261126_000017_push;
+mod m20261126_000019_content;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000015_ruleset::Up),
             Box::new(m20261126_000016_audit::Up),
             Box::new(m20261126_000017_push::Up),
+            Box::new(m20261126_000019_content::Up),
         ]
     }
 }

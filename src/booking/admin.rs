@@ -8,6 +8,7 @@ use crate::{
     http::ValidQuery,
     identity::{Actor, Operations},
     kernel::{Cursor, Page, Result, day_bounds},
+    photo::Eyes,
     platform::Ctx,
 };
 use actix_web::{HttpResponse, get, web};
@@ -67,7 +68,7 @@ async fn list(
         |row| row.id.0,
         |row| row,
     );
-    let items = view::many(&ctx, db, page.items).await?;
+    let items = view::many(&ctx, db, page.items, Eyes::House).await?;
     Ok(HttpResponse::Ok().json(Page {
         items,
         next_cursor: page.next_cursor,

@@ -12,6 +12,7 @@ use crate::{
     http::{Idem, Paging, Problem, Valid, ValidQuery, paging},
     identity::{Actor, Customer},
     kernel::{AppError, Page, Result, normalise_phone},
+    photo::Eyes,
     platform::Ctx,
 };
 use actix_web::{HttpResponse, get, http::StatusCode, post, web};
@@ -161,7 +162,7 @@ async fn list(
     })
     .await?;
     let page = cursor.page(rows, |row| row.id.0, |row| row);
-    let items = view::many(&ctx, db, page.items).await?;
+    let items = view::many(&ctx, db, page.items, Eyes::Customer).await?;
     Ok(HttpResponse::Ok().json(Page {
         items,
         next_cursor: page.next_cursor,

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     kernel::Result,
-    photo::{self, PhotoOut},
+    photo::{self, Eyes, PhotoOut},
     platform::Ctx,
     worker,
 };
@@ -60,11 +60,12 @@ pub(super) struct BookingOut {
     rework_of: Option<BookingId>,
 }
 
-/// Rows with their workers, timelines and photos: three queries, however many rows.
+/// Rows with their workers, timelines and the photos these eyes see: three queries, however many rows.
 pub(super) async fn many(
     ctx: &Ctx,
     db: &impl ConnectionTrait,
     rows: Vec<booking::Model>,
+    eyes: Eyes,
 ) -> Result<Vec<BookingOut>> {
     let ids: Vec<BookingId> = rows.iter().map(|row| row.id).collect();
     let names = names(ctx, db, &rows).await?;
@@ -81,7 +82,7 @@ pub(super) async fn many(
             .or_default()
             .push(Moment { at, what });
     }
-    let mut photos = photo::of_bookings(ctx, db, &ids).await?;
+    let mut photos = photo::of_bookings(ctx, db, &ids, eyes).await?;
     let out = rows.into_iter().map(|row| {
         let timeline = timelines.remove(&row.id).unwrap_or_default();
         let photos = photos.remove(&row.id).unwrap_or_default();
@@ -96,13 +97,13 @@ pub(super) async fn many(
     Ok(out.collect())
 }
 
-/// One row, in full.
+/// One row, in full, for its customer.
 pub(super) async fn one(
     ctx: &Ctx,
     db: &impl ConnectionTrait,
     row: booking::Model,
 ) -> Result<BookingOut> {
-    let mut all = many(ctx, db, vec![row]).await?;
+    let mut all = many(ctx, db, vec![row], Eyes::Customer).await?;
     all.pop().ok_or_else(crate::kernel::AppError::not_found)
 }
 

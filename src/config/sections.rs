@@ -150,7 +150,7 @@ pub struct Wechat {
     pub notify_base_url: String,
     /// One-time template.
     pub service_template: String,
-    /// Check texts and pictures with WeChat before others see them.
+    /// Check texts and pictures with WeChat before others see them; off at the operator's own risk (WX-14).
     pub content_check: bool,
     /// Report fulfilment: `auto`, `on` or `off`.
     pub shipping: Shipping,

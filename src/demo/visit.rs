@@ -122,7 +122,7 @@ pub(crate) async fn deliver(cast: &Cast<'_>, booking: &Value) -> Result<()> {
         "Photos uploaded, location data removed",
     );
     let items = act::checklist(&worker, id, &act::day_of(&booking["start_at"])).await?;
-    upload_required(cast, &worker, id).await?;
+    let photos = 2 + upload_required(cast, &worker, id).await?;
     worker
         .post(&format!("worker/jobs/{id}/complete"), json!({}))
         .await?;
@@ -130,6 +130,7 @@ pub(crate) async fn deliver(cast: &Cast<'_>, booking: &Value) -> Result<()> {
         &format!("清单 {items} 项全部完成"),
         &format!("All {items} checklist items done"),
     );
+    photos_are_checked(cast, id, photos).await?;
     cast.mei
         .post(
             &format!("bookings/{id}/acceptance"),
@@ -145,12 +146,33 @@ pub(crate) async fn deliver(cast: &Cast<'_>, booking: &Value) -> Result<()> {
     Ok(())
 }
 
-/// An after photo for each item that asks for one.
-async fn upload_required(cast: &Cast<'_>, worker: &super::client::Client, id: &str) -> Result<()> {
+/// WeChat looks at the photos before Mei does.
+async fn photos_are_checked(cast: &Cast<'_>, id: &str, photos: usize) -> Result<()> {
+    let shown = |visit: &Value| {
+        visit["photos"]
+            .as_array()
+            .is_some_and(|all| all.len() == photos)
+    };
+    let seen = cast.mei.until(&format!("bookings/{id}"), shown).await?;
+    cast.say.holds(
+        shown(&seen),
+        "照片通过微信内容安全检查后,梅女士才看得到",
+        "Mei sees the photos once WeChat's content check has passed them",
+    );
+    Ok(())
+}
+
+/// An after photo for each item that asks for one; says how many.
+async fn upload_required(
+    cast: &Cast<'_>,
+    worker: &super::client::Client,
+    id: &str,
+) -> Result<usize> {
     let items = cast.service["checklist"]
         .as_array()
         .cloned()
         .unwrap_or_default();
+    let mut count = 0;
     for item in items.iter().filter(|item| item["photo_required"] == true) {
         let key = item["key"].as_str().unwrap_or_default();
         worker
@@ -161,8 +183,9 @@ async fn upload_required(cast: &Cast<'_>, worker: &super::client::Client, id: &s
                 photo(200),
             )
             .await?;
+        count += 1;
     }
-    Ok(())
+    Ok(count)
 }
 
 /// A small picture that a phone might take.

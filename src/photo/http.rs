@@ -2,7 +2,7 @@
 
 use super::{
     ingest,
-    read::{PhotoOut, out},
+    read::{Eyes, PhotoOut, out},
     upload,
 };
 use crate::{
@@ -23,7 +23,7 @@ use actix_web::{
 use entity::{
     ids::{BookingId, PhotoId},
     photo,
-    values::{AccountKind, PhotoStatus},
+    values::AccountKind,
 };
 use sea_orm::{DatabaseTransaction, EntityTrait};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -46,7 +46,7 @@ struct PhotoForm {
     file: Vec<u8>,
 }
 
-/// Add a photo to my job. Needs the customer's consent for this order; without it the checklist alone suffices.
+/// Add a photo to my job. The customer sees it when its content check has passed (`stored`). Needs the customer's consent for this order; without it the checklist alone suffices.
 #[utoipa::path(tag = "worker", request_body(content = PhotoForm, content_type = "multipart/form-data"),
     security(("bearer" = [])),
     responses((status = 201, body = PhotoOut), (status = 403, body = Problem), (status = 404, body = Problem),
@@ -95,12 +95,17 @@ async fn keep(ctx: &Ctx, once: Once, stored: upload::Stored) -> Result<HttpRespo
     answer
 }
 
-/// A photo somebody may see: the customer of the visit, the worker of the job, operations. Others get 404.
+/// A photo somebody may see: the customer of the visit what passed its check, the worker of the job and operations also
+/// what waits for it. Others get 404.
 async fn visible(ctx: &Ctx, actor: &Actor<Anyone>, id: PhotoId) -> Result<photo::Model> {
     let db = ctx.db.read();
     let row = photo::Entity::find_by_id(id).one_by_key(db).await?;
+    let eyes = match actor.kind {
+        AccountKind::Customer => Eyes::Customer,
+        AccountKind::Worker | AccountKind::Staff => Eyes::House,
+    };
     let row = row
-        .filter(|row| row.status == PhotoStatus::Stored)
+        .filter(|row| eyes.see(row.status))
         .ok_or_else(AppError::not_found)?;
     let allowed = match actor.kind {
         AccountKind::Customer => booking::of_customer(db, actor.id, row.booking_id)

@@ -119,9 +119,6 @@ fn broken(error: &actix_multipart::MultipartError) -> AppError {
 
 /// Re-encodes the picture: what comes out holds pixels and nothing else.
 pub(super) async fn clean(ctx: &Ctx, file: Vec<u8>) -> Result<Picture> {
-    static ROOM: OnceLock<Semaphore> = OnceLock::new();
-    let room = ROOM.get_or_init(|| Semaphore::new(AT_ONCE)).acquire().await;
-    let _room = room.map_err(AppError::internal)?;
     let settings = &ctx.config.photo;
     let limits = PictureLimits {
         max_bytes: settings.max_bytes,
@@ -129,6 +126,14 @@ pub(super) async fn clean(ctx: &Ctx, file: Vec<u8>) -> Result<Picture> {
         max_side: settings.max_side,
         thumb_side: settings.thumbnail_side,
     };
+    within(file, limits).await
+}
+
+/// Decodes and encodes within limits, few pictures at a time, off the async threads.
+pub(super) async fn within(file: Vec<u8>, limits: PictureLimits) -> Result<Picture> {
+    static ROOM: OnceLock<Semaphore> = OnceLock::new();
+    let room = ROOM.get_or_init(|| Semaphore::new(AT_ONCE)).acquire().await;
+    let _room = room.map_err(AppError::internal)?;
     actix_web::web::block(move || ingest(&file, &limits))
         .await
         .map_err(AppError::internal)?

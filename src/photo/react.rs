@@ -1,14 +1,15 @@
 //! Consent taken back: photos of that order are shown to nobody any more (CR-33).
 
+use super::events::PhotosWithdrawn;
 use crate::{
     consent::{self, ConsentWithdrawn, Scope},
     kernel::Result,
-    outbox::{Consumer, Delivered, Event, Registry},
+    outbox::{self, Consumer, Delivered, Event, Registry},
     platform::Ctx,
 };
 use entity::{
     booking,
-    ids::BookingId,
+    ids::{BookingId, PhotoId},
     photo::{Column, Entity},
     values::PhotoStatus,
 };
@@ -54,18 +55,28 @@ impl Consumer for Withdrawals {
             .into_query();
         let shown = Entity::find()
             .filter(Column::BookingId.in_subquery(his))
-            .filter(Column::Status.eq(PhotoStatus::Stored))
+            .filter(Column::Status.ne(PhotoStatus::Hidden))
             .all(tx)
             .await?;
-        let visits: BTreeSet<BookingId> = shown.into_iter().map(|row| row.booking_id).collect();
+        let visits: BTreeSet<BookingId> = shown.iter().map(|row| row.booking_id).collect();
+        let mut photo_ids: Vec<PhotoId> = Vec::new();
         for visit in visits {
             let scope = Some(Scope::booking(visit));
             // The event says that one scope was closed, not which: whatever stands stays.
             if !consent::holds(ctx, tx, withdrawn.account_id, "photo_capture", scope).await? {
                 hide(tx, visit).await?;
+                let his = shown.iter().filter(|row| row.booking_id == visit);
+                photo_ids.extend(his.map(|row| row.id));
             }
         }
-        Ok(())
+        if photo_ids.is_empty() {
+            return Ok(());
+        }
+        let event = PhotosWithdrawn {
+            photo_ids,
+            customer_id: withdrawn.account_id,
+        };
+        outbox::append(tx, &ctx.env, &event).await.map(drop)
     }
 }
 

@@ -41,7 +41,27 @@ pub(super) fn out(ctx: &Ctx, row: photo::Model) -> PhotoOut {
     }
 }
 
-/// The photos of these bookings that are not hidden.
+/// Who looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eyes {
+    /// The customer of the visit: only what passed its content check (WX-13).
+    Customer,
+    /// The worker who took it, and operations: also what waits for its check.
+    House,
+}
+
+impl Eyes {
+    /// Whether these eyes see a photo of this status.
+    pub(super) fn see(self, status: PhotoStatus) -> bool {
+        match status {
+            PhotoStatus::Stored => true,
+            PhotoStatus::Pending | PhotoStatus::Review => self == Self::House,
+            PhotoStatus::Hidden => false,
+        }
+    }
+}
+
+/// The photos of these bookings, as far as these eyes see them.
 ///
 /// # Errors
 /// A database fault.
@@ -49,12 +69,13 @@ pub async fn of_bookings(
     ctx: &Ctx,
     db: &impl ConnectionTrait,
     bookings: &[BookingId],
+    eyes: Eyes,
 ) -> Result<HashMap<BookingId, Vec<PhotoOut>>> {
     let mut photos: HashMap<BookingId, Vec<PhotoOut>> = HashMap::new();
     for row in store::of(db, bookings)
         .await?
         .into_iter()
-        .filter(|row| row.status == PhotoStatus::Stored)
+        .filter(|row| eyes.see(row.status))
     {
         photos
             .entry(row.booking_id)

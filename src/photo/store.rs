@@ -9,7 +9,8 @@ use entity::{
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use std::collections::HashSet;
 
-/// Checklist items of a booking that have a photo of this kind anybody can see: a hidden one proves nothing.
+/// Checklist items of a booking that have a photo of this kind: a hidden one proves nothing, one that waits for its
+/// content check does, for the worker has done his part.
 ///
 /// # Errors
 /// A database fault.
@@ -21,7 +22,7 @@ pub async fn keys_of_booking(
     let rows = of(db, &[booking]).await?;
     Ok(rows
         .into_iter()
-        .filter(|row| row.kind == kind && row.status == PhotoStatus::Stored)
+        .filter(|row| row.kind == kind && row.status != PhotoStatus::Hidden)
         .filter_map(|row| row.checklist_key)
         .collect())
 }
@@ -39,7 +40,7 @@ pub(super) async fn of(
 pub(super) async fn count(db: &impl ConnectionTrait, booking: BookingId) -> Result<u64> {
     Ok(photo::Entity::find()
         .filter(photo::Column::BookingId.eq(booking))
-        .filter(photo::Column::Status.eq(PhotoStatus::Stored))
+        .filter(photo::Column::Status.ne(PhotoStatus::Hidden))
         .count(db)
         .await?)
 }

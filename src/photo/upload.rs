@@ -1,6 +1,7 @@
 //! Storing a photo: bytes first, then the row with the consent it rests on.
 
 use super::{
+    events::PhotoStored,
     ingest::{Form, clean},
     store as table,
 };
@@ -8,6 +9,7 @@ use crate::{
     booking,
     consent::{self, Granted, PhotoCapture, Scope},
     kernel::{AppError, OrLog, Result},
+    outbox,
     platform::{Ctx, picture::Picture},
     workorder,
 };
@@ -121,7 +123,7 @@ pub(super) async fn gate<'tx>(
     Ok(proof)
 }
 
-/// Writes the photo with the consent it rests on.
+/// Writes the photo with the consent it rests on. Others see it when its content check has passed (WX-13).
 ///
 /// # Errors
 /// As [`gate`].
@@ -133,13 +135,28 @@ pub(super) async fn insert(
     let Stored { new, picture } = stored;
     let key = new.checklist_key.as_deref();
     let proof = gate(ctx, tx, new.worker, new.booking, key).await?;
+    let checked = ctx.config.wechat.content_check;
+    if checked {
+        let visit = booking::by_id_unscoped(tx, new.booking).await?;
+        let event = PhotoStored {
+            photo_id: new.id,
+            booking_id: new.booking,
+            customer_id: visit.customer_id,
+        };
+        outbox::append(tx, &ctx.env, &event).await?;
+    }
+    let status = if checked {
+        PhotoStatus::Pending
+    } else {
+        PhotoStatus::Stored
+    };
     let row = photo::ActiveModel {
         id: Set(new.id),
         booking_id: Set(new.booking),
         worker_id: Set(new.worker),
         kind: Set(new.kind),
         checklist_key: Set(new.checklist_key),
-        status: Set(PhotoStatus::Stored),
+        status: Set(status),
         width: Set(i32::try_from(picture.width).unwrap_or(i32::MAX)),
         height: Set(i32::try_from(picture.height).unwrap_or(i32::MAX)),
         sha256: Set(picture.sha256_hex.clone()),

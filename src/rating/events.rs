@@ -30,3 +30,20 @@ impl Event for RatingSubmitted {
         self.customer_id.0
     }
 }
+
+/// A rating came with a comment that nobody has checked.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CommentWritten {
+    /// The rating.
+    pub rating_id: RatingId,
+    /// By whom; the event's subject.
+    pub customer_id: AccountId,
+}
+
+impl Event for CommentWritten {
+    const KIND: &'static str = "rating.comment_written.v1";
+
+    fn subject(&self) -> Uuid {
+        self.customer_id.0
+    }
+}

@@ -12,7 +12,10 @@ use crate::{
 };
 use actix_web::{HttpResponse, http::StatusCode, post, web};
 use chrono::{DateTime, Utc};
-use entity::ids::{BookingId, RatingId};
+use entity::{
+    ids::{BookingId, RatingId},
+    values::CommentStatus,
+};
 use sea_orm::DatabaseTransaction;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
@@ -47,10 +50,13 @@ struct RatingOut {
     /// Mean of the five, two decimals.
     #[schema(value_type = f64)]
     score: Number,
+    /// `none`, `pending`, `pass`, `review` or `hidden`; the rating counts in any case.
+    comment_status: CommentStatus,
     submitted_at: DateTime<Utc>,
 }
 
-/// Rate a completed visit, once. Nothing anybody receives depends on the number.
+/// Rate a completed visit, once. Nothing anybody receives depends on the number. The comment goes to Tencent's content check
+/// at once (WX-12: the author is active now); say so beside the field.
 #[utoipa::path(tag = "rating", request_body = RatingIn, security(("bearer" = [])),
     responses((status = 201, body = RatingOut), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = 422, body = Problem)))]
@@ -83,6 +89,7 @@ async fn rate(
         Ok(RatingOut {
             id: row.id,
             score: number(row.score),
+            comment_status: row.comment_status,
             submitted_at: row.submitted_at,
         })
     };

@@ -1,6 +1,6 @@
 //! Submitting a rating.
 
-use super::{events::RatingSubmitted, model::score};
+use super::{comment, events::RatingSubmitted, model::score};
 use crate::{
     booking,
     kernel::{AppError, Code, Result},
@@ -51,6 +51,7 @@ pub(super) async fn submit(
         value,
         comment,
     } = given;
+    let comment_status = comment::begins(ctx, comment.as_deref());
     let score = score([quality, punctuality, attitude, communication, value]);
     let row = rating::ActiveModel {
         id: Set(rating_id),
@@ -64,6 +65,7 @@ pub(super) async fn submit(
         value: Set(value),
         score: Set(score),
         comment: Set(comment),
+        comment_status: Set(comment_status),
         submitted_at: Set(ctx.env.now()),
     };
     let made = rating::Entity::insert(row)
@@ -90,5 +92,10 @@ pub(super) async fn submit(
         .all(tx)
         .await?
         .pop();
-    row.ok_or_else(|| AppError::internal("the rating was written and is gone"))
+    let row = row.ok_or_else(|| AppError::internal("the rating was written and is gone"))?;
+    // An event of its own: what waits for WeChat must not hold up what the rating means to others.
+    if let Some(event) = comment::to_check(&row) {
+        outbox::append(tx, &ctx.env, &event).await?;
+    }
+    Ok(row)
 }

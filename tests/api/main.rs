@@ -19,6 +19,7 @@ mod booking;
 mod command;
 mod complaint;
 mod consent;
+mod content;
 mod crash;
 mod identity;
 mod invitation;

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::io::Cursor;
 
 /// A room of these pixels.
-fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+pub fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let room = RgbImage::from_fn(width, height, |x, y| {
         Rgb([
             u8::try_from(x % 256).unwrap(),
@@ -82,7 +82,7 @@ fn form(kind: &'static str, key: Option<&str>, file: &[u8]) -> Form {
     }
 }
 
-async fn uploads(
+pub async fn uploads(
     crew: &Crew,
     booking: &Value,
     kind: &'static str,
@@ -94,7 +94,7 @@ async fn uploads(
 }
 
 /// A deep cleaning under way; its kitchen and bathroom want photos.
-async fn under_way(app: &TestApp, mei: &Person, crew: &Crew) -> Value {
+pub async fn under_way(app: &TestApp, mei: &Person, crew: &Crew) -> Value {
     let service = app.service("deep-cleaning").await;
     let start = app.slot(&service).await;
     let booking = mei
@@ -111,7 +111,7 @@ async fn under_way(app: &TestApp, mei: &Person, crew: &Crew) -> Value {
     booking
 }
 
-async fn agrees(mei: &Person, booking: &Value) {
+pub async fn agrees(mei: &Person, booking: &Value) {
     mei.consents(
         "photo_capture",
         Some(json!({ "booking_id": booking["id"] })),
@@ -143,7 +143,8 @@ on_both! {
             assert!(contains(&sent, b"121.5444E"), "the test would prove nothing");
             // Neither name nor declared type counts: both lie.
             let photo = uploads(&crew, &booking, "before", None, &sent).await.expect(201);
-            assert_eq!((&photo["width"], &photo["height"], &photo["status"]), (&json!(900), &json!(600), &json!("stored")));
+            assert_eq!((&photo["width"], &photo["height"], &photo["status"]), (&json!(900), &json!(600), &json!("pending")));
+            app.checked().await;
             for (path, longest) in [("", 900), ("/thumbnail", 480)] {
                 let answer = mei.get(&format!("photos/{}{path}", id_of(&photo))).await;
                 assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (200, "image/jpeg"));
@@ -217,6 +218,7 @@ on_both! {
         assert_eq!(again.expect(201), first);
         send(&two, Some("kitchen")).await.problem(422, "idempotency_mismatch");
         send(&one, Some("bathroom")).await.problem(422, "idempotency_mismatch");
+        app.checked().await;
         let seen = mei.get(&format!("bookings/{}", id_of(&booking))).await.expect(200);
         assert_eq!(seen["photos"].as_array().unwrap().len(), 1);
     }
@@ -228,6 +230,7 @@ on_both! {
         agrees(&mei, &booking).await;
         let file = picture(60, 40, ImageFormat::Jpeg);
         let photo = uploads(&crew, &booking, "before", None, &file).await.expect(201);
+        app.checked().await;
         let other_crew = app.crew("13800001001").await;
         let path = format!("worker/jobs/{}/photos", id_of(&booking));
         other_crew.device.post_form(&path, || form("before", None, &file)).await.problem(404, "not_found");
@@ -307,6 +310,7 @@ on_both! {
             let photo = uploads(&crew, &booking, "before", None, &file).await.expect(201);
             taken.push((booking, photo));
         }
+        app.checked().await;
         let [(first, hidden), (_, kept)] = &taken[..] else { panic!("two visits") };
         let path = format!("me/consents/photo_capture?booking_id={}", id_of(first));
         assert_eq!(mei.delete(&path).await.expect(200)["state"], "withdrawn");
@@ -325,6 +329,7 @@ on_both! {
         agrees(&mei, &booking).await;
         let file = picture(60, 40, ImageFormat::Jpeg);
         let photo = uploads(&crew, &booking, "before", None, &file).await.expect(201);
+        app.checked().await;
         let service = app.staff(&[StaffRole::Service]).await;
         let pipo = app.staff(&[StaffRole::Pipo]).await;
         let looked = |log: &Value| {

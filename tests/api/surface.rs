@@ -18,6 +18,7 @@ const PUBLIC: &[&str] = &[
     "GET /api/v1/referrals/{code}",
     "GET /api/v1/referrals/{code}/qr.png",
     "GET /api/v1/referrals/{code}/poster",
+    "GET /api/v1/photos/{id}/check",
     "POST /api/v1/webhooks/wechat-pay",
     "GET /api/v1/webhooks/wechat-push",
     "POST /api/v1/webhooks/wechat-push",

@@ -174,6 +174,12 @@ impl TestApp {
         self.drain().await;
     }
 
+    /// Lets the content check of what was just sent answer: the sandbox pushes its word two seconds later.
+    pub async fn checked(&self) {
+        self.drain().await;
+        self.advance("PT3S").await;
+    }
+
     /// Rates a completed visit with the five numbers and lets the events run.
     pub async fn rates(&self, person: &Person, booking: &Value, stars: [u8; 5]) -> Value {
         let [quality, punctuality, attitude, communication, value] = stars;

@@ -5,7 +5,7 @@ use super::{
     book::{Entry, Order, Payment},
     chaos,
     courier::Trouble,
-    page, shipping,
+    page, safety, shipping,
     trade::digits,
     transfer,
 };
@@ -89,6 +89,11 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         web::resource("/sandbox/admin")
             .wrap(mark())
             .route(web::get().to(admin)),
+    )
+    .service(
+        web::resource("/sandbox/media-verdict")
+            .wrap(mark())
+            .route(web::post().to(safety::set_verdict)),
     )
     .configure(transfer::controls)
     .configure(shipping::controls);

@@ -18,6 +18,7 @@ mod mini;
 mod page;
 mod post;
 mod push;
+mod safety;
 mod seal;
 mod secret;
 mod shipping;
@@ -84,6 +85,8 @@ struct Inner {
     token_calls: AtomicU64,
     /// How often somebody asked whether trades are managed.
     trade_asked: AtomicU64,
+    /// What the next checks of pictures come to.
+    media_verdict: Mutex<safety::MediaVerdict>,
     /// Our own public address, once the client's settings were asked for.
     backend: OnceLock<String>,
     address: SocketAddr,
@@ -117,6 +120,7 @@ impl Sandbox {
                 chaos: Mutex::default(),
                 token_calls: AtomicU64::new(0),
                 trade_asked: AtomicU64::default(),
+                media_verdict: Mutex::default(),
                 backend: OnceLock::new(),
                 address: listener.local_addr().map_err(AppError::internal)?,
                 tasks: Mutex::default(),

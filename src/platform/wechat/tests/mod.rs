@@ -6,6 +6,7 @@ mod mini;
 mod payment;
 mod push;
 mod settlement;
+mod safety;
 mod stage;
 mod token;
 mod vectors;
