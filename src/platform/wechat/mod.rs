@@ -12,6 +12,7 @@ mod api;
 mod cbc;
 mod cipher;
 mod client;
+mod envelope;
 mod fault;
 mod key;
 mod message;
