@@ -16,6 +16,7 @@ mod certificate;
 mod checkup;
 mod cipher;
 mod client;
+mod envelope;
 mod fault;
 mod key;
 mod limit;

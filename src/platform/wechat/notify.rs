@@ -1,7 +1,8 @@
 //! Notifications: proved, then opened, then read (spec 2.2, 2.4).
 
 use super::{
-    WechatClient, cipher,
+    WechatClient,
+    envelope::{self, EnvelopeFault},
     order::{Transaction, TransactionWire},
     refund::RefundStatus,
     transfer::{TransferNotice, TransferWire},
@@ -9,7 +10,6 @@ use super::{
 };
 use crate::kernel::{AppError, Code};
 use actix_web::http::header::HeaderMap;
-use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
@@ -110,19 +110,13 @@ impl From<NotifyError> for AppError {
     }
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    event_type: String,
-    resource: Sealed,
-}
-
-#[derive(Deserialize)]
-struct Sealed {
-    algorithm: String,
-    ciphertext: String,
-    #[serde(default)]
-    associated_data: String,
-    nonce: String,
+impl From<EnvelopeFault> for NotifyError {
+    fn from(fault: EnvelopeFault) -> Self {
+        match fault {
+            EnvelopeFault::Malformed(what) => Self::Malformed(what),
+            EnvelopeFault::Decrypt => Self::Decrypt,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -157,32 +151,19 @@ impl WechatClient {
         self.inner
             .platform_keys
             .verify(&proof, raw_body, self.inner.env.now())?;
-        let envelope: Envelope = serde_json::from_slice(raw_body)
-            .map_err(|_| NotifyError::Malformed("not a notification"))?;
-        let plain = self.open(envelope.resource)?;
-        match envelope.event_type.as_str() {
+        let envelope = envelope::read(raw_body)?;
+        let event_type = envelope.event_type.clone();
+        let plain = envelope.open(&self.inner.cipher)?;
+        match event_type.as_str() {
             "TRANSACTION.SUCCESS" => self.paid(&plain),
             event if event.starts_with("REFUND.") => self.refunded(&plain),
             "MCHTRANSFER.BILL.FINISHED" => self.transferred(&plain),
             _ => {
                 serde_json::from_slice::<IgnoredAny>(&plain)
                     .map_err(|_| NotifyError::Malformed("the resource is not JSON"))?;
-                Ok(Notification::Other(envelope.event_type))
+                Ok(Notification::Other(event_type))
             }
         }
-    }
-
-    fn open(&self, sealed: Sealed) -> Result<Vec<u8>, NotifyError> {
-        if sealed.algorithm != cipher::ALGORITHM {
-            return Err(NotifyError::Malformed("unknown algorithm"));
-        }
-        let bytes = STANDARD
-            .decode(sealed.ciphertext)
-            .map_err(|_| NotifyError::Malformed("ciphertext is not base64"))?;
-        self.inner
-            .cipher
-            .open(&sealed.nonce, &sealed.associated_data, bytes)
-            .ok_or(NotifyError::Decrypt)
     }
 
     fn paid(&self, plain: &[u8]) -> Result<Notification, NotifyError> {
