@@ -28,5 +28,5 @@ pub use install::install_notices;
 
 pub use purpose::{
     GraphAnalysis, MktSms, MktWechat, PhotoCapture, PhotoShowcase, Purpose, ReferralLink,
-    ReferralProfiling, WorkerLocation,
+    ReferralProfiling, ReviewPublic, WorkerLocation,
 };
