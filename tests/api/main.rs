@@ -27,6 +27,7 @@ mod notify;
 mod outbox;
 mod payment;
 mod photo;
+mod poster;
 mod redeem;
 mod refund;
 mod refusal;
