@@ -312,6 +312,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, api) = app
         .service(scope::scope("/api/v1").configure(api))
         .configure(health::routes)
+        .configure(benefit::root_routes)
         .split_for_parts();
     api
 }
@@ -344,6 +345,7 @@ fn server(
             .into_utoipa_app()
             .service(scope::scope("/api/v1").configure(api))
             .configure(health::routes)
+            .configure(benefit::root_routes)
             .into_app()
             .configure(move |cfg| {
                 if docs {

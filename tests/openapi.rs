@@ -100,6 +100,9 @@ const CONTRACT: &str = "
     POST /me/invitations
     POST /me/invitations/{id}/shares
     GET /referrals/{code}
+    GET /referrals/{code}/poster
+    GET /referrals/{code}/poster.png
+    GET /referrals/{code}/poster.pdf
     POST /referrals
     GET /me/referral
     GET /me/rewards

@@ -1,7 +1,7 @@
 //! The growth calls of a logged-in person.
 
 use super::{
-    invitation, public,
+    invitation, link, poster, public,
     redeem::{self, generation_of, of_invitee},
     view::{self, FriendOut, InvitationOut, LinkOut, MyReferralOut, RewardOut},
 };
@@ -41,6 +41,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(my_tags)
         .service(drop_tag);
     public::routes(cfg);
+    poster::routes(cfg);
+}
+
+/// Registers what stands outside `/api/v1`: addresses short enough to type.
+pub fn root_routes(cfg: &mut ServiceConfig) {
+    link::routes(cfg);
 }
 
 /// My invitations, newest first.

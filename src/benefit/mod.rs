@@ -7,7 +7,8 @@
 //! (REF-01), never cash (REF-02), and only after the friend's order is paid, completed and past its refund window
 //! (REF-05); a full refund takes it back, once. Emits `referral.redeemed|qualified|reversed.v1`,
 //! `invitation.sent.v1`. Listens to `booking.completed`, `payment.refunded`, `complaint.opened`, `consent.withdrawn` and its own timers.
-//! Consents: `referral_profiling` to ask (at decision and again at sending, CR-36), `referral_link` of the invitee.
+//! Consents: `referral_profiling` to ask (at decision and again at sending, CR-36), `referral_link` of the invitee,
+//! `review_public` of an inviter whose own words stand on his poster.
 
 mod admin;
 mod apply;
@@ -17,6 +18,8 @@ mod events;
 mod http;
 mod invitation;
 mod invite;
+mod link;
+mod poster;
 mod programme;
 mod public;
 mod qualify;
@@ -36,7 +39,7 @@ pub use admin::routes as admin_routes;
 pub use apply::{Applied, Cause, apply, counters, tags_of};
 pub use caps::hold_counters;
 pub use events::{InvitationSent, Qualified, Redeemed, Reversed};
-pub use http::routes;
+pub use http::{root_routes, routes};
 pub use react::consumers;
 pub use redeem::generation_of;
 pub use suppression::open_suppression;

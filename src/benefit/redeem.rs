@@ -187,7 +187,12 @@ pub(super) async fn by_code(
     db: &impl ConnectionTrait,
     code: &str,
 ) -> Result<Option<invitation::Model>> {
-    let code = code.trim().to_ascii_uppercase();
+    // Posters print it in groups.
+    let code: String = code
+        .chars()
+        .filter(|letter| !matches!(letter, ' ' | '-'))
+        .map(|letter| letter.to_ascii_uppercase())
+        .collect();
     // Codes are letters and digits; anything else (a NUL is a fault to PostgreSQL) is nobody's.
     if !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Ok(None);

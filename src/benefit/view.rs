@@ -1,6 +1,6 @@
 //! What growth answers: shapes and how rows become them.
 
-use super::{programme::describe, words};
+use super::{link, programme::describe, words};
 use crate::{
     kernel::{Result, mask_name},
     platform::Ctx,
@@ -24,8 +24,14 @@ pub(super) struct ShareOut {
     path: String,
     /// Mini-program code, PNG.
     qr_url: String,
-    /// A page to print, A5.
+    /// A page that shows the poster and a link to print it.
     poster_url: String,
+    /// The poster as a picture, A5 at 300 dpi.
+    poster_png_url: String,
+    /// The poster to print, A5.
+    poster_pdf_url: String,
+    /// Short enough to type; opens the mini-program from any browser.
+    short_url: String,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -53,6 +59,9 @@ pub(super) fn invitation(ctx: &Ctx, row: invitation::Model) -> InvitationOut {
             path: format!("/pages/invite/index?scene={}", row.code),
             qr_url: format!("{base}/qr.png"),
             poster_url: format!("{base}/poster"),
+            poster_png_url: format!("{base}/poster.png"),
+            poster_pdf_url: format!("{base}/poster.pdf"),
+            short_url: link::short_url(ctx, &row.code),
         },
         code: row.code,
         message: row.message,

@@ -31,5 +31,5 @@ pub use react::consumers;
 
 pub use purpose::{
     GraphAnalysis, MktSms, MktWechat, PhotoCapture, PhotoShowcase, Purpose, ReferralLink,
-    ReferralProfiling, WorkerLocation,
+    ReferralProfiling, ReviewPublic, WorkerLocation,
 };

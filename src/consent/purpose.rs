@@ -31,6 +31,8 @@ purposes! {
     PhotoCapture = "photo_capture";
     /// Photos shown in public (PIPL 25).
     PhotoShowcase = "photo_showcase";
+    /// One review of one's own shown to others, per review (PIPL 25).
+    ReviewPublic = "review_public";
     /// A worker's live location, per shift (PIPL 29).
     WorkerLocation = "worker_location";
 }

@@ -6,17 +6,13 @@ use crate::{
     platform::{Ctx, OneByKey},
 };
 use entity::{
-    ids::{AccountId, RatingId},
+    ids::RatingId,
     rating::{self, Column, Entity},
-    values::{CommentStatus, Score},
+    values::CommentStatus,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::Expr,
 };
-
-/// From here on a rating recommends the house: 4.80.
-const RECOMMENDS: Score = Score(480);
 
 /// What a fresh comment begins as. Without the checks of WeChat every comment passes at once (WX-14, the operator's risk).
 pub(super) fn begins(ctx: &Ctx, comment: Option<&str>) -> CommentStatus {
@@ -70,26 +66,4 @@ pub async fn judge_comment(
         .exec(tx)
         .await?;
     Ok(moved.rows_affected == 1)
-}
-
-/// The customer's newest comment that passed its content check and came with 4.80 or more. Whether it may be published is
-/// his consent's question (`review_public`), not this one's.
-///
-/// # Errors
-/// A database fault.
-pub async fn publishable_comment(
-    db: &impl ConnectionTrait,
-    customer: AccountId,
-) -> Result<Option<String>> {
-    let newest = Entity::find()
-        .filter(Column::CustomerId.eq(customer))
-        .filter(Column::CommentStatus.eq(CommentStatus::Pass))
-        .filter(Column::Score.gte(RECOMMENDS))
-        .order_by_desc(Column::SubmittedAt)
-        .order_by_desc(Column::Id)
-        .limit(1)
-        .all(db)
-        .await?
-        .pop();
-    Ok(newest.and_then(|row| row.comment))
 }

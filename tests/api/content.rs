@@ -51,9 +51,8 @@ async fn comment_status(app: &TestApp, rating: &Value) -> CommentStatus {
 
 async fn publishable(app: &TestApp, person: &Person) -> Option<String> {
     let id = AccountId(person.id.parse().unwrap());
-    linjian::rating::publishable_comment(app.ctx().db.read(), id)
-        .await
-        .unwrap()
+    let found = linjian::rating::publishable_comments(app.ctx().db.read(), id).await;
+    found.unwrap().into_iter().next().map(|one| one.text)
 }
 
 /// A visit under way whose customer agreed to photos, and one photo of it.

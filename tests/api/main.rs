@@ -28,6 +28,7 @@ mod notify;
 mod outbox;
 mod payment;
 mod photo;
+mod poster;
 mod push;
 mod redeem;
 mod refund;

@@ -92,6 +92,11 @@ impl CompiledRuleSet {
         self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
     }
 
+    /// The last business date of the set's period, when it has one.
+    pub fn last_day(&self) -> Option<NaiveDate> {
+        self.to
+    }
+
     /// The dearest welcome of any generation, fen.
     pub fn dearest_welcome(&self) -> i64 {
         let costs = self.generations.values();
