@@ -118,13 +118,12 @@ impl Sandbox {
         if taken {
             return;
         }
-        match ladder.get(waiting.tries) {
-            Some(pause) => {
-                waiting.tries = waiting.tries.saturating_add(1);
-                waiting.due = self.inner.env.now() + Duration::seconds(*pause);
-                self.keep(waiting);
-            }
-            None => tracing::warn!("nobody took a message of the WeChat sandbox"),
+        if let Some(pause) = ladder.get(waiting.tries) {
+            waiting.tries = waiting.tries.saturating_add(1);
+            waiting.due = self.inner.env.now() + Duration::seconds(*pause);
+            self.keep(waiting);
+        } else {
+            tracing::warn!("nobody took a message of the WeChat sandbox");
         }
     }
 
