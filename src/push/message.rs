@@ -43,13 +43,12 @@ const LONGEST: usize = 500;
 
 /// `MsgId`, else who, when and what (spec 1.8); hashed, so that the key itself tells nothing.
 pub(super) fn dedupe_key(message: &Value) -> String {
-    let key = match text(message, "MsgId") {
-        Some(id) => json!(["id", id]),
-        None => {
-            let plain = ["FromUserName", "CreateTime", "Event"].map(|name| text(message, name));
-            let telling = TELLING.map(|name| message.get(name));
-            json!(["event", plain, telling])
-        }
+    let key = if let Some(id) = text(message, "MsgId") {
+        json!(["id", id])
+    } else {
+        let plain = ["FromUserName", "CreateTime", "Event"].map(|name| text(message, name));
+        let telling = TELLING.map(|name| message.get(name));
+        json!(["event", plain, telling])
     };
     sha256_hex(key.to_string().as_bytes())
 }

@@ -321,10 +321,6 @@ async fn wechat_is_never_told_to_come_back_later() {
 }
 
 fn folder() -> PathBuf {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the test runner names another set of vectors"
-    )]
     let set = std::env::var_os("WECHAT_VECTORS");
     set.map_or_else(
         || concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/wechat").into(),

@@ -317,7 +317,8 @@ impl Standin {
                 }
                 json!({ "access_token": format!("token-{}", state.token), "expires_in": 7200 })
             }
-            _ if query["access_token"] != format!("token-{}", state.token) => {
+            "/" => json!({}),
+            _ if query.get("access_token") != Some(&format!("token-{}", state.token)) => {
                 json!({ "errcode": "40001", "errmsg": "invalid credential rid: 1-2-3" })
             }
             "/wxa/business/getuserphonenumber" => {
