@@ -382,7 +382,9 @@ on_both! {
         assert_eq!(receipt["sensitive"], true);
         assert!(receipt["necessity"].is_string() && receipt["effect_on_rights"].is_string());
         assert_eq!(receipt["scope"]["booking_id"], booking["id"]);
-        assert_eq!(receipt["recipients"], json!([]));
+        let recipients = receipt["recipients"].as_array().unwrap();
+        assert_eq!(recipients.len(), 1, "WeChat checks the photos, and nobody else has them");
+        assert!(recipients[0]["name"].as_str().unwrap().contains("腾讯"));
     }
 
     async fn the_chain_is_whole_until_somebody_changes_or_cuts_it(app) {
