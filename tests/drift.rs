@@ -9,8 +9,9 @@ use entity::{
     account, audit_entry, booking, booking_event, cap_lock, chain_head, checklist_item, complaint,
     consent_record, consent_state, customer_tag, decision, deployment, idempotency, inbox,
     invitation, invitation_share, ledger_entry, message, notice, outbox, payment, payment_incident,
-    photo, rating, referral, refresh_token, refund, reservation, reward, reward_event, ruleset,
-    service, session, staff, staff_task, subscribe_grant, suppression, timer, voucher,
+    photo, rating, reconciliation, reconciliation_difference, referral, refresh_token, refund,
+    reservation, reward, reward_event, ruleset, service, session, shipping_report, staff,
+    staff_task, subscribe_grant, suppression, timer, trade_management, transfer, voucher,
     wechat_identity, work_order, worker,
 };
 use migration::{Migrator, MigratorTrait};
@@ -52,6 +53,8 @@ async fn declared() -> DatabaseConnection {
         .register(payment_incident::Entity)
         .register(photo::Entity)
         .register(rating::Entity)
+        .register(reconciliation::Entity)
+        .register(reconciliation_difference::Entity)
         .register(referral::Entity)
         .register(refresh_token::Entity)
         .register(refund::Entity)
@@ -61,11 +64,14 @@ async fn declared() -> DatabaseConnection {
         .register(ruleset::Entity)
         .register(service::Entity)
         .register(session::Entity)
+        .register(shipping_report::Entity)
         .register(staff::Entity)
         .register(staff_task::Entity)
         .register(subscribe_grant::Entity)
         .register(suppression::Entity)
         .register(timer::Entity)
+        .register(trade_management::Entity)
+        .register(transfer::Entity)
         .register(voucher::Entity)
         .register(wechat_identity::Entity)
         .register(work_order::Entity)

@@ -20,6 +20,7 @@ mod m20261124_000013_referral;
 mod m20261126_000014_wallet;
 mod m20261126_000015_ruleset;
 mod m20261126_000016_audit;
+mod m20261126_000018_settlement;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000014_wallet::Up),
             Box::new(m20261126_000015_ruleset::Up),
             Box::new(m20261126_000016_audit::Up),
+            Box::new(m20261126_000018_settlement::Up),
         ]
     }
 }

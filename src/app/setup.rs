@@ -6,6 +6,7 @@ use crate::{
     consent,
     identity::TokenKey,
     kernel::{AppError, Code, Result},
+    payment,
     platform::{
         Ctx,
         blob::{BlobSettings, S3Settings},
@@ -36,6 +37,7 @@ async fn install(ctx: &Ctx) -> Result<()> {
     if ctx.config.wechat.mode == WechatMode::Sandbox {
         catalog::install_default(ctx).await?;
     }
+    payment::install(ctx).await?;
     referral::install_default(ctx).await
 }
 
