@@ -9,9 +9,10 @@ use entity::{
     account, audit_entry, booking, booking_event, cap_lock, chain_head, checklist_item, complaint,
     consent_record, consent_state, content_check, customer_tag, decision, deployment, idempotency,
     inbox, invitation, invitation_share, ledger_entry, message, notice, outbox, payment,
-    payment_incident, photo, push_message, rating, referral, refresh_token, refund, reservation,
-    reward, reward_event, ruleset, service, session, staff, staff_task, subscribe_answer,
-    subscribe_grant, suppression, timer, voucher, wechat_identity, work_order, worker,
+    payment_incident, photo, push_message, rating, reconciliation, reconciliation_difference,
+    referral, refresh_token, refund, reservation, reward, reward_event, ruleset, service, session,
+    shipping_report, staff, staff_task, subscribe_answer, subscribe_grant, suppression, timer,
+    trade_management, transfer, voucher, wechat_identity, work_order, worker,
 };
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -54,6 +55,8 @@ async fn declared() -> DatabaseConnection {
         .register(photo::Entity)
         .register(push_message::Entity)
         .register(rating::Entity)
+        .register(reconciliation::Entity)
+        .register(reconciliation_difference::Entity)
         .register(referral::Entity)
         .register(refresh_token::Entity)
         .register(refund::Entity)
@@ -63,12 +66,15 @@ async fn declared() -> DatabaseConnection {
         .register(ruleset::Entity)
         .register(service::Entity)
         .register(session::Entity)
+        .register(shipping_report::Entity)
         .register(staff::Entity)
         .register(staff_task::Entity)
         .register(subscribe_answer::Entity)
         .register(subscribe_grant::Entity)
         .register(suppression::Entity)
         .register(timer::Entity)
+        .register(trade_management::Entity)
+        .register(transfer::Entity)
         .register(voucher::Entity)
         .register(wechat_identity::Entity)
         .register(work_order::Entity)

@@ -128,6 +128,14 @@ const CONTRACT: &str = "
     POST /admin/workers
     GET /admin/refunds
     POST /admin/refunds
+    POST /admin/reconciliations
+    GET /admin/reconciliations
+    GET /admin/reconciliations/{date}
+    POST /admin/transfers
+    GET /admin/transfers
+    POST /admin/transfers/{id}/approve
+    POST /admin/transfers/{id}/cancel
+    GET /me/transfers
     POST /admin/complaints/{id}/respond
     POST /admin/complaints/{id}/resolve
     GET /admin/referral-graph

@@ -76,6 +76,10 @@ typed_id! {
     PhotoId,
     /// A rating.
     RatingId,
+    /// A day's bill, compared.
+    ReconciliationId,
+    /// A difference of a day's bill.
+    ReconciliationDifferenceId,
     /// A referral.
     ReferralId,
     /// A refresh token.
@@ -92,12 +96,16 @@ typed_id! {
     ServiceId,
     /// A session.
     SessionId,
+    /// A report of fulfilment.
+    ShippingReportId,
     /// A staff task.
     StaffTaskId,
     /// A suppression.
     SuppressionId,
     /// A timer.
     TimerId,
+    /// A merchant transfer.
+    TransferId,
     /// A voucher.
     VoucherId,
     /// A wechat identity.

@@ -36,6 +36,10 @@ pub struct Model {
     pub paid_at: Option<DateTimeUtc>,
     /// When the row was written.
     pub created_at: DateTimeUtc,
+    /// When the customer paid, as WeChat says: the day it stands in the bill.
+    pub success_at: Option<DateTimeUtc>,
+    /// The day whose bill lists it.
+    pub billed_on: Option<Date>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -36,6 +36,13 @@ pub struct Model {
     pub settled_at: Option<DateTimeUtc>,
     /// When the row was written.
     pub created_at: DateTimeUtc,
+    /// The transaction it gives back when that is not its payment's own: money paid twice for one order.
+    #[sea_orm(unique)]
+    pub transaction_id: Option<String>,
+    /// When the customer got it, as WeChat says.
+    pub success_at: Option<DateTimeUtc>,
+    /// The day whose bill lists it.
+    pub billed_on: Option<Date>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -184,6 +184,75 @@ words! {
         /// WeChat Pay closed it or it needs a person.
         Failed = "failed",
     }
+    /// Where the comparison with a day's bill stands.
+    ReconciliationStatus {
+        /// To be done.
+        Pending = "pending",
+        /// Compared.
+        Done = "done",
+        /// The bill could not be read; it is tried again.
+        Failed = "failed",
+    }
+    /// How a day's bill and our rows differ.
+    DifferenceKind {
+        /// WeChat has it, we have not.
+        MissingHere = "missing_here",
+        /// We have it, WeChat has not.
+        MissingThere = "missing_there",
+        /// Other amounts.
+        Amount = "amount",
+        /// Other states.
+        State = "state",
+    }
+    /// What became of a difference.
+    DifferenceStatus {
+        /// Somebody must look.
+        Open = "open",
+        /// It was ours and was made good at once.
+        Healed = "healed",
+        /// A later comparison did not find it any more.
+        Resolved = "resolved",
+    }
+    /// What kind of trade a difference is about.
+    TradeKind {
+        /// Money that came.
+        Payment = "payment",
+        /// Money that went back.
+        Refund = "refund",
+    }
+    /// Where a merchant transfer stands.
+    TransferStatus {
+        /// Waits for a second person.
+        Requested = "requested",
+        /// A second person said yes; not yet at WeChat Pay, or nobody knows.
+        Approved = "approved",
+        /// WeChat Pay works on it.
+        Processing = "processing",
+        /// The customer must confirm it within 24 hours.
+        AwaitingConfirm = "awaiting_confirm",
+        /// The customer has the money.
+        Succeeded = "succeeded",
+        /// Failed, or not confirmed in time.
+        Failed = "failed",
+        /// Called off.
+        Cancelled = "cancelled",
+    }
+    /// What a merchant transfer is for. There is one kind, and no rule can cause it (REF-02).
+    TransferKind {
+        /// 企业赔付.
+        Compensation = "compensation",
+    }
+    /// Where a report of fulfilment stands.
+    ShippingStatus {
+        /// To be told.
+        Pending = "pending",
+        /// WeChat has it.
+        Reported = "reported",
+        /// WeChat says the order cannot be shipped; a person looks.
+        NotShippable = "not_shippable",
+        /// WeChat does not manage our trades, or nothing of the payment is left.
+        NotNeeded = "not_needed",
+    }
     /// When a photo was taken.
     PhotoKind {
         /// Before the work.

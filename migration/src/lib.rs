@@ -21,6 +21,7 @@ mod m20261126_000014_wallet;
 mod m20261126_000015_ruleset;
 mod m20261126_000016_audit;
 mod m20261126_000017_push;
+mod m20261126_000018_settlement;
 mod m20261126_000019_content;
 
 /// Every migration, oldest first.
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000015_ruleset::Up),
             Box::new(m20261126_000016_audit::Up),
             Box::new(m20261126_000017_push::Up),
+            Box::new(m20261126_000018_settlement::Up),
             Box::new(m20261126_000019_content::Up),
         ]
     }

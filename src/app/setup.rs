@@ -6,6 +6,7 @@ use crate::{
     consent,
     identity::TokenKey,
     kernel::{AppError, Code, Env, Result},
+    payment,
     platform::{
         Ctx, Db,
         blob::{BlobSettings, S3Settings},
@@ -38,6 +39,7 @@ async fn install(ctx: &Ctx) -> Result<()> {
     if ctx.config.wechat.mode == WechatMode::Sandbox {
         catalog::install_default(ctx).await?;
     }
+    payment::install(ctx).await?;
     referral::install_default(ctx).await
 }
 

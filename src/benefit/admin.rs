@@ -65,6 +65,7 @@ async fn recall(
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct TaskQuery {
     /// Only what is done, or only what is not.
@@ -143,6 +144,7 @@ async fn release(
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct SuppressionQuery {
     customer_id: Option<AccountId>,

@@ -207,6 +207,7 @@ async fn decide_one(
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct WithdrawQuery {
     /// Only this order's consent; all scopes when unsaid.

@@ -18,6 +18,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Signed {
     /// Until when the link is good, seconds since 1970.

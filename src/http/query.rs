@@ -46,6 +46,7 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T> {
 
 /// `?limit=&cursor=` of every list.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Paging {
     /// Rows, 1 to 100; 20 when unsaid.

@@ -53,6 +53,29 @@ pub async fn schedule(
     Ok(())
 }
 
+/// Sets the timer unless one of this kind and subject is waiting already: for the house's own clocks at start.
+///
+/// # Errors
+/// A database fault.
+pub async fn ensure(
+    tx: &DatabaseTransaction,
+    env: &Env,
+    kind: &'static str,
+    subject: impl Into<Uuid>,
+    due_at: DateTime<Utc>,
+) -> Result<()> {
+    let subject = subject.into();
+    let waiting = timer::Entity::find()
+        .filter(timer::Column::Kind.eq(kind))
+        .filter(timer::Column::SubjectId.eq(subject))
+        .filter(timer::Column::FiredAt.is_null())
+        .filter(timer::Column::CancelledAt.is_null());
+    if waiting.count(tx).await? > 0 {
+        return Ok(());
+    }
+    schedule(tx, env, kind, subject, due_at).await
+}
+
 /// Stops the timer of `kind` for `subject`, if it has not fired.
 ///
 /// # Errors

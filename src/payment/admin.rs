@@ -3,6 +3,7 @@
 use super::{
     ledger,
     refund::{self, Why},
+    settlement,
 };
 use crate::{
     http::{Idem, Problem, Valid, ValidQuery},
@@ -30,7 +31,8 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(give_back)
         .service(refunds)
         .service(payments)
-        .service(balance);
+        .service(balance)
+        .configure(settlement::admin_routes);
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
@@ -96,6 +98,7 @@ async fn give_back(
             by: Some(actor.id),
             reason: &input.reason,
             counted: true,
+            transaction: None,
         };
         let made =
             refund::of_booking(&ctx, tx, input.booking_id, input.amount_fen.map(Fen), &why).await?;
@@ -117,6 +120,7 @@ async fn give_back(
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct MoneyQuery {
     booking_id: Option<BookingId>,

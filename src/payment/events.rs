@@ -2,7 +2,7 @@
 
 use crate::outbox::Event;
 use entity::{
-    ids::{AccountId, BookingId, PaymentId, RefundId},
+    ids::{AccountId, BookingId, PaymentId, RefundId, TransferId},
     values::Fen,
 };
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,21 @@ pub struct PaymentRefunded {
 
 impl Event for PaymentRefunded {
     const KIND: &'static str = "payment.refunded.v1";
+
+    fn subject(&self) -> Uuid {
+        self.customer_id.0
+    }
+}
+
+/// A second person said yes to a transfer; it must be made at WeChat Pay.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TransferApproved {
+    pub(super) transfer_id: TransferId,
+    pub(super) customer_id: AccountId,
+}
+
+impl Event for TransferApproved {
+    const KIND: &'static str = "transfer.approved.v1";
 
     fn subject(&self) -> Uuid {
         self.customer_id.0

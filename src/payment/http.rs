@@ -3,6 +3,7 @@
 use super::{
     notify,
     prepay::{self, PrepaymentOut},
+    settlement,
 };
 use crate::{
     http::{Idem, Problem, TwoStep, Valid},
@@ -29,7 +30,9 @@ pub fn routes(cfg: &mut ServiceConfig) {
         NOTIFY_PATH.ends_with("/webhooks/wechat-pay"),
         "the client tells WeChat this address"
     );
-    cfg.service(prepay_booking).service(webhook);
+    cfg.service(prepay_booking)
+        .service(webhook)
+        .configure(settlement::routes);
 }
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]

@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 pub(super) const WECHAT_PAY: &str = "wechat_pay";
 /// What visits have earned.
 pub(super) const REVENUE: &str = "revenue";
+/// What was paid to customers to make good a visit.
+pub(super) const COMPENSATION: &str = "compensation";
 /// Money of nobody's booking until it goes back.
 pub(super) const SUSPENSE: &str = "suspense";
 

@@ -23,8 +23,10 @@ use serde::Serialize;
 
 /// Timer: ask WeChat Pay about an order nobody told us about.
 pub(super) const QUERY_DUE: &str = "payment.query_due.v1";
-/// When to ask first.
-const FIRST_QUERY: Duration = Duration::minutes(5);
+/// When to ask about an order, seconds after it was opened (spec 2.5); after the last, in steps of it.
+const ASK_AT: [i64; 7] = [5, 30, 60, 180, 300, 600, 1_800];
+/// An order whose time is over and that could not be closed yet is asked about after this, later ever more seldom.
+const SOON: Duration = Duration::minutes(1);
 /// How long an order may be paid when no hold limits it: as long as its prepay id is good (spec 2.3).
 const PAYABLE: Duration = Duration::hours(2);
 /// WeChat Pay refuses an order that ends in less than this.
@@ -53,6 +55,25 @@ pub(super) fn payable(
     );
     let late = row.expires_at.is_some_and(|end| end <= now);
     !over && !late && row.amount_fen <= booking::open_balance(visit)
+}
+
+/// When to ask WeChat Pay about an unpaid order next: by the ladder since it was opened, and when its time is over.
+pub(super) fn ask_next(row: &payment::Model, now: DateTime<Utc>) -> DateTime<Utc> {
+    let longest = Duration::seconds(ASK_AT.last().copied().unwrap_or(1_800));
+    match row.expires_at {
+        // Closed then, or asked again: WeChat limits how often right at the end.
+        Some(end) if end <= now => now + ((now - end) / 4).clamp(SOON, longest),
+        end => {
+            let steps = ASK_AT
+                .iter()
+                .map(|step| row.created_at + Duration::seconds(*step));
+            let next = steps
+                .into_iter()
+                .find(|at| *at > now)
+                .unwrap_or(now + longest);
+            end.map_or(next, |end| next.min(end))
+        }
+    }
 }
 
 /// An order about to be opened at WeChat Pay.
@@ -184,9 +205,12 @@ async fn insert(
         )),
         paid_at: Set(None),
         created_at: Set(ctx.env.now()),
+        success_at: Set(None),
+        billed_on: Set(None),
     };
     let row = row.insert(tx).await?;
-    timer::schedule(tx, &ctx.env, QUERY_DUE, id, ctx.env.now() + FIRST_QUERY).await?;
+    let due = ask_next(&row, ctx.env.now());
+    timer::schedule(tx, &ctx.env, QUERY_DUE, id, due).await?;
     Ok(row)
 }
 
@@ -219,4 +243,52 @@ pub(super) async fn finish(
         required_fen: order.required.0,
         wechat_pay,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(expires_at: Option<DateTime<Utc>>) -> payment::Model {
+        payment::Model {
+            id: PaymentId(uuid::Uuid::nil()),
+            booking_id: BookingId(uuid::Uuid::nil()),
+            customer_id: AccountId(uuid::Uuid::nil()),
+            amount_fen: Fen(1),
+            status: PaymentStatus::Pending,
+            out_trade_no: String::new(),
+            transaction_id: None,
+            prepay_id: None,
+            request_key: None,
+            expires_at,
+            paid_at: None,
+            created_at: DateTime::UNIX_EPOCH,
+            success_at: None,
+            billed_on: None,
+        }
+    }
+
+    /// The seconds at which an order that stays unpaid is asked about.
+    fn asked(expires_at: Option<i64>, times: usize) -> Vec<i64> {
+        let end = expires_at.map(|end| DateTime::UNIX_EPOCH + Duration::seconds(end));
+        let order = order(end);
+        let mut at = vec![DateTime::UNIX_EPOCH];
+        for _ in 0..times {
+            at.push(ask_next(&order, at[at.len() - 1]));
+        }
+        at[1..].iter().map(DateTime::timestamp).collect()
+    }
+
+    #[test]
+    fn an_unpaid_order_is_asked_about_ever_more_seldom_and_at_its_end() {
+        assert_eq!(
+            asked(None, 9),
+            [5, 30, 60, 180, 300, 600, 1_800, 3_600, 5_400]
+        );
+        assert_eq!(
+            asked(Some(900), 9),
+            [5, 30, 60, 180, 300, 600, 900, 960, 1_020]
+        );
+        assert_eq!(asked(Some(7_200), 10)[6..], [1_800, 3_600, 5_400, 7_200]);
+    }
 }

@@ -2,9 +2,9 @@
 
 use super::{
     events::RefundRequested,
-    ledger, prepay,
+    ledger, payout, prepay, reconcile,
     refund::{self, Why},
-    settle, store,
+    settle, shipping, store,
 };
 use crate::{
     booking::{self, BookingCancelled, BookingCompleted, BookingExpired},
@@ -12,7 +12,7 @@ use crate::{
     outbox::{Consumer, Delivered, Event, Registry, timer},
     platform::{Ctx, OneByKey, wechat::TradeState},
 };
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use entity::{
     ids::{BookingId, PaymentId, RefundId},
     payment,
@@ -22,8 +22,6 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTra
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// An unpaid order is asked about this often, until it can no longer be paid.
-const QUERY_AGAIN: Duration = Duration::minutes(10);
 /// An order that could not be closed is looked at after this.
 const SOON: Duration = Duration::minutes(1);
 
@@ -34,6 +32,11 @@ pub fn consumers(registry: Registry) -> Registry {
         .with(Refunds)
         .with(Queries)
         .with(Closing)
+        .with(reconcile::Daily)
+        .with(reconcile::Runs)
+        .with(shipping::Completions)
+        .with(shipping::Reports)
+        .with(payout::Transfers)
 }
 
 /// Bookings that end: refunds of cancelled ones, revenue of completed ones.
@@ -74,6 +77,7 @@ async fn ended(ctx: &Ctx, tx: &DatabaseTransaction, cancelled: &BookingCancelled
         by: None,
         reason: "预约取消",
         counted: true,
+        transaction: None,
     };
     refund::up_to(ctx, tx, id, cancelled.refund_fen, &why).await?;
     let owed = refund::on_its_way(tx, id).await?;
@@ -148,7 +152,11 @@ impl Consumer for Queries {
         match serde_json::from_value(found)? {
             Found::Settled => Ok(()),
             Found::Dead => close(ctx, tx, id).await,
-            Found::Open => ask_again(ctx, tx, id, QUERY_AGAIN).await,
+            Found::Open => {
+                let row = store::payment(tx, id).await?;
+                let due = prepay::ask_next(&row, ctx.env.now());
+                ask_again(ctx, tx, &row, due).await
+            }
         }
     }
 }
@@ -196,10 +204,20 @@ async fn shut(ctx: &Ctx, row: &payment::Model) -> Result<Found> {
     match ctx.wechat.close_order(&row.out_trade_no).await {
         Ok(()) => Ok(Found::Dead),
         Err(error) if error.code == Code::NotFound => Ok(Found::Dead),
-        // Paid in the last moment, or no answer: the notification or the next query will tell.
+        // Paid in the last moment, or no answer: asking once more tells which (spec 2.5).
         Err(error) => {
             tracing::info!(payment.id = %row.id, error = ?error, "an order could not be closed yet");
-            Ok(Found::Open)
+            match ctx.wechat.query_order(&row.out_trade_no).await {
+                Ok(answer) => match (answer.state, answer.transaction) {
+                    (TradeState::Success | TradeState::Refund, Some(paid)) => {
+                        settle::paid_or_incident(ctx, &paid).await?;
+                        Ok(Found::Settled)
+                    }
+                    (TradeState::Closed | TradeState::Revoked, _) => Ok(Found::Dead),
+                    _ => Ok(Found::Open),
+                },
+                Err(_) => Ok(Found::Open),
+            }
         }
     }
 }
@@ -224,12 +242,11 @@ async fn close(ctx: &Ctx, tx: &DatabaseTransaction, id: PaymentId) -> Result<()>
 async fn ask_again(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
-    id: PaymentId,
-    after: Duration,
+    row: &payment::Model,
+    due: DateTime<Utc>,
 ) -> Result<()> {
-    if store::payment(tx, id).await?.status == PaymentStatus::Pending {
-        let due = ctx.env.now() + after;
-        timer::schedule(tx, &ctx.env, prepay::QUERY_DUE, id, due).await?;
+    if row.status == PaymentStatus::Pending {
+        timer::schedule(tx, &ctx.env, prepay::QUERY_DUE, row.id, due).await?;
     }
     Ok(())
 }
@@ -274,7 +291,10 @@ impl Consumer for Closing {
         for (id, found) in found {
             match found {
                 Found::Dead => close(ctx, tx, id).await?,
-                Found::Open => ask_again(ctx, tx, id, SOON).await?,
+                Found::Open => {
+                    let row = store::payment(tx, id).await?;
+                    ask_again(ctx, tx, &row, ctx.env.now() + SOON).await?;
+                }
                 Found::Settled => {}
             }
         }

@@ -12,10 +12,10 @@ use crate::{
     outbox::{self, timer},
     platform::{
         Ctx, OneByKey,
-        wechat::{Refund, RefundOf, RefundStatus as Told, pay_code},
+        wechat::{Refund, RefundAnswer, RefundOf, RefundStatus as Told, pay_code},
     },
 };
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use entity::{
     ids::{AccountId, BookingId, RefundId},
     ledger_entry, payment, refund,
@@ -33,13 +33,8 @@ pub(super) const QUERY_DUE: &str = "payment.refund_query_due.v1";
 
 /// How long to wait before asking again: a refund usually ends within a minute, a bank may take days.
 fn pause(age: Duration) -> Duration {
-    if age < Duration::minutes(10) {
-        Duration::minutes(1)
-    } else if age < Duration::days(1) {
-        Duration::minutes(10)
-    } else {
-        Duration::hours(6)
-    }
+    // Every minute at first, then ever more seldom (spec 2.6).
+    (age / 4).clamp(Duration::minutes(1), Duration::hours(6))
 }
 
 /// Who wants the money back and why.
@@ -48,6 +43,8 @@ pub(super) struct Why<'a> {
     pub(super) reason: &'a str,
     /// Whether the money had counted towards its booking.
     pub(super) counted: bool,
+    /// The transaction to give back when it is not the payment's own.
+    pub(super) transaction: Option<&'a str>,
 }
 
 /// Records one refund of one payment; the consumer asks WeChat Pay for it.
@@ -70,9 +67,12 @@ pub(super) async fn request(
         out_refund_no: Set(format!("r{}", id.0.simple())),
         refund_id: Set(None),
         requested_by: Set(why.by),
-        full: Set(left_of(tx, of.booking_id).await? <= amount),
+        full: Set(why.transaction.is_none() && left_of(tx, of.booking_id).await? <= amount),
         settled_at: Set(None),
         created_at: Set(now),
+        transaction_id: Set(why.transaction.map(str::to_owned)),
+        success_at: Set(None),
+        billed_on: Set(None),
     };
     let row = row.insert(tx).await?;
     // The row and its timer exist before WeChat Pay is asked: an outage of hours only makes the refund late.
@@ -181,8 +181,7 @@ async fn give(
 pub async fn on_its_way(tx: &DatabaseTransaction, booking: BookingId) -> Result<Fen> {
     let mut sum = Fen::ZERO;
     for row in store::open_refunds(tx, booking).await? {
-        let of = store::payment(tx, row.payment_id).await?;
-        if !in_suspense(tx, &of).await? {
+        if !in_suspense(tx, &row).await? {
             sum = sum.plus(row.amount_fen);
         }
     }
@@ -194,8 +193,8 @@ pub async fn on_its_way(tx: &DatabaseTransaction, booking: BookingId) -> Result<
 pub(super) enum Asked {
     /// It is on its way.
     Processing(String),
-    /// The customer has it.
-    Paid(String),
+    /// The customer has it, since then as WeChat says.
+    Paid(String, Option<DateTime<Utc>>),
     /// WeChat Pay took it and could not pay it out.
     Returned(String),
     /// WeChat Pay refused it for good, with this code; under this number it will never be paid.
@@ -206,9 +205,9 @@ pub(super) enum Asked {
 
 impl Asked {
     /// What a verified message says.
-    pub(super) fn told(status: Told, refund_id: String) -> Self {
+    pub(super) fn told(status: Told, refund_id: String, at: Option<DateTime<Utc>>) -> Self {
         match status {
-            Told::Success => Self::Paid(refund_id),
+            Told::Success => Self::Paid(refund_id, at),
             Told::Closed | Told::Abnormal => Self::Returned(refund_id),
             Told::Processing | Told::Other => Self::Processing(refund_id),
         }
@@ -216,9 +215,15 @@ impl Asked {
 
     fn refund_id(&self) -> Option<&str> {
         match self {
-            Self::Processing(id) | Self::Paid(id) | Self::Returned(id) => Some(id),
+            Self::Processing(id) | Self::Paid(id, _) | Self::Returned(id) => Some(id),
             Self::Refused(_) | Self::Unknown => None,
         }
+    }
+}
+
+impl From<RefundAnswer> for Asked {
+    fn from(answer: RefundAnswer) -> Self {
+        Self::told(answer.status, answer.refund_id, answer.success_time)
     }
 }
 
@@ -230,7 +235,7 @@ pub(super) async fn ask(ctx: &Ctx, id: RefundId) -> Result<Asked> {
     }
     let of = store::payment(ctx.db.read(), row.payment_id).await?;
     match ctx.wechat.query_refund(&row.out_refund_no).await {
-        Ok(answer) => return Ok(Asked::told(answer.status, answer.refund_id)),
+        Ok(answer) => return Ok(answer.into()),
         Err(error) if error.code == Code::NotFound => {}
         Err(error) => {
             tracing::warn!(refund.id = %id, error = ?error, "nobody knows yet how a refund stands");
@@ -238,14 +243,17 @@ pub(super) async fn ask(ctx: &Ctx, id: RefundId) -> Result<Asked> {
         }
     }
     let order = Refund {
-        of: RefundOf::Order(of.out_trade_no),
+        of: match row.transaction_id {
+            Some(id) => RefundOf::Transaction(id),
+            None => RefundOf::Order(of.out_trade_no),
+        },
         out_refund_no: row.out_refund_no,
         refund_fen: row.amount_fen.0,
         total_fen: of.amount_fen.0,
         reason: Some(row.reason),
     };
     match ctx.wechat.refund(&order).await {
-        Ok(answer) => Ok(Asked::told(answer.status, answer.refund_id)),
+        Ok(answer) => Ok(answer.into()),
         Err(error) if is_final(&error) => {
             let code = pay_code(&error).unwrap_or_default().to_owned();
             Ok(Asked::Refused(code))
@@ -281,20 +289,25 @@ pub(super) async fn told(
     let to = match (row.status, said) {
         (RefundStatus::Succeeded, _) => return Ok(()),
         // What failed may still be paid out by hand at WeChat Pay: the ledger follows the money.
-        (RefundStatus::Failed, said) if !matches!(said, Asked::Paid(_)) => return Ok(()),
+        (RefundStatus::Failed, said) if !matches!(said, Asked::Paid(..)) => return Ok(()),
         (status, Asked::Unknown) => status,
         (_, Asked::Processing(_)) => RefundStatus::Processing,
-        (_, Asked::Paid(_)) => RefundStatus::Succeeded,
+        (_, Asked::Paid(..)) => RefundStatus::Succeeded,
         (_, Asked::Returned(_) | Asked::Refused(_)) => RefundStatus::Failed,
     };
     let now = ctx.env.now();
     let over = matches!(to, RefundStatus::Succeeded | RefundStatus::Failed);
     let refund_id = said.refund_id().map(str::to_owned);
+    let arrived = match said {
+        Asked::Paid(_, at) => Some(at.unwrap_or(now)),
+        _ => None,
+    };
     refund::ActiveModel {
         id: Set(id),
         status: Set(to),
         refund_id: Set(refund_id.or_else(|| row.refund_id.clone())),
         settled_at: Set(over.then_some(now)),
+        success_at: Set(arrived),
         ..Default::default()
     }
     .update(tx)
@@ -329,10 +342,9 @@ async fn failed(
 }
 
 async fn succeeded(ctx: &Ctx, tx: &DatabaseTransaction, row: &refund::Model) -> Result<()> {
-    let of = store::payment(tx, row.payment_id).await?;
     // The lock comes before the decision whose account it is: completion and cancellation take the same one.
     let visit = booking::lock(tx, row.booking_id).await?;
-    let suspended = in_suspense(tx, &of).await?;
+    let suspended = in_suspense(tx, row).await?;
     let posting = Posting {
         cause: format!("refund:{}", row.id),
         booking: Some(row.booking_id),
@@ -392,10 +404,13 @@ async fn debits(
         .collect())
 }
 
-/// Whether the payment never counted towards its booking.
-async fn in_suspense(tx: &DatabaseTransaction, of: &payment::Model) -> Result<bool> {
+/// Whether the money never counted towards its booking.
+async fn in_suspense(tx: &DatabaseTransaction, row: &refund::Model) -> Result<bool> {
+    if row.transaction_id.is_some() {
+        return Ok(true);
+    }
     let entries = ledger_entry::Entity::find()
-        .filter(ledger_entry::Column::Cause.eq(format!("payment:{}", of.id)))
+        .filter(ledger_entry::Column::Cause.eq(format!("payment:{}", row.payment_id)))
         .filter(ledger_entry::Column::Account.eq(ledger::SUSPENSE));
     Ok(entries.count(tx).await? > 0)
 }

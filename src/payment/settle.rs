@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     booking::{self, Received},
+    identity,
     kernel::Result,
     outbox::{self, timer},
     platform::{
@@ -65,15 +66,53 @@ async fn paid(ctx: &Ctx, tx: &DatabaseTransaction, told: &Transaction) -> Result
     if told.currency != "CNY" {
         return refused("currency");
     }
+    // Who opened the order pays it; another payer's money is not his.
+    let payer = identity::openid_of(ctx, tx, row.customer_id).await?;
+    if payer.is_some() && told.openid.is_some() && payer != told.openid {
+        return refused("payer");
+    }
     match (row.status, row.transaction_id.as_deref()) {
         (PaymentStatus::Paid, Some(known)) if known == told.transaction_id => {
             return Ok(Settled::Done);
         }
-        (PaymentStatus::Paid, _) => return refused("second_transaction"),
+        (PaymentStatus::Paid, _) => {
+            again(ctx, tx, &row, told).await?;
+            return Ok(Settled::Done);
+        }
         (PaymentStatus::Pending | PaymentStatus::Closed, _) => {}
     }
     count(ctx, tx, &row, told).await?;
     Ok(Settled::Done)
+}
+
+/// Money that came beside the order's own payment goes back by its own number, by itself; staff see that it happened.
+async fn again(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    row: &payment::Model,
+    told: &Transaction,
+) -> Result<()> {
+    if store::is_going_back(tx, &told.transaction_id).await? {
+        return Ok(());
+    }
+    let detail = json!({ "told_fen": told.total_fen, "wanted_fen": 0 });
+    incident::write(ctx, tx, Some(row.id), "second_transaction", detail).await?;
+    let posting = Posting::simple(
+        format!("transaction:{}", told.transaction_id),
+        row.booking_id,
+        ledger::WECHAT_PAY,
+        ledger::SUSPENSE,
+        row.amount_fen,
+    );
+    ledger::post(ctx, tx, &posting).await?;
+    let why = Why {
+        by: None,
+        reason: "重复付款,原路退回",
+        counted: false,
+        transaction: Some(&told.transaction_id),
+    };
+    refund::request(ctx, tx, row, row.amount_fen, &why).await?;
+    Ok(())
 }
 
 async fn count(
@@ -87,6 +126,7 @@ async fn count(
         status: Set(PaymentStatus::Paid),
         transaction_id: Set(Some(told.transaction_id.clone())),
         paid_at: Set(Some(ctx.env.now())),
+        success_at: Set(Some(told.success_time.unwrap_or_else(|| ctx.env.now()))),
         ..Default::default()
     }
     .update(tx)
@@ -116,6 +156,7 @@ async fn count(
             by: None,
             reason: "预约已结束,付款原路退回",
             counted: false,
+            transaction: None,
         };
         refund::request(ctx, tx, row, row.amount_fen, &why).await?;
         return Ok(());

@@ -56,11 +56,19 @@ pub(super) async fn given_back(db: &impl ConnectionTrait, id: PaymentId) -> Resu
     let rows = refund::Entity::find()
         .filter(refund::Column::PaymentId.eq(id))
         .filter(refund::Column::Status.ne(RefundStatus::Failed))
+        // A payment beside the order's own is given back on its own account.
+        .filter(refund::Column::TransactionId.is_null())
         .all(db)
         .await?;
     Ok(rows
         .iter()
         .fold(Fen::ZERO, |sum, row| sum.plus(row.amount_fen)))
+}
+
+/// Whether a transaction beside an order's own payment is back or on its way.
+pub(super) async fn is_going_back(db: &impl ConnectionTrait, transaction_id: &str) -> Result<bool> {
+    let row = refund::Entity::find().filter(refund::Column::TransactionId.eq(transaction_id));
+    Ok(row.one_by_key(db).await?.is_some())
 }
 
 /// Refunds of a booking that are asked for and not settled.

@@ -23,6 +23,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListQuery {
     /// Only what waits for somebody's word.

@@ -47,6 +47,7 @@ async fn my_why(ctx: web::Data<Ctx>, actor: Actor<Customer>) -> Result<HttpRespo
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct DecisionQuery {
     customer_id: Option<AccountId>,

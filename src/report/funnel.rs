@@ -45,6 +45,7 @@ impl By {
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct FunnelQuery {
     /// RFC 3339 or a business date; invitations made from then on.

@@ -30,6 +30,7 @@ pub(super) fn routes(cfg: &mut ServiceConfig) {
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct GraphQuery {
     /// Start from this person; everybody, newest first, when unsaid.

@@ -122,7 +122,11 @@ fn a_first_login_is_made_once_and_its_password_shown_once() {
     assert!(!out(&again).contains("密码"));
     let doctor = linjian(folder.path(), &["doctor"]);
     assert_eq!(doctor.status.code(), Some(0), "{}", out(&doctor));
-    assert!(out(&doctor).matches('✓').count() >= 11 && !out(&doctor).contains('✗'), "{}", out(&doctor));
+    assert!(
+        out(&doctor).matches('✓').count() >= 11 && !out(&doctor).contains('✗'),
+        "{}",
+        out(&doctor)
+    );
     let dead = linjian(folder.path(), &["dead-letters", "list"]);
     assert_eq!(
         (dead.status.code(), out(&dead).trim()),

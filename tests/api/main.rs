@@ -37,6 +37,7 @@ mod report;
 mod rework;
 mod rules;
 mod secrecy;
+mod settlement;
 mod standin;
 mod surface;
 mod visit;

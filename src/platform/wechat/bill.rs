@@ -19,7 +19,7 @@ const PACKED_LIMIT: usize = 64 << 20;
 /// Largest unpacked file: what a small file may blow up to is bounded.
 const UNPACKED_LIMIT: u64 = 256 << 20;
 /// A file takes longer than a call.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What a gzip file begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
