@@ -29,6 +29,24 @@ fn the_committed_error_table_is_generated_from_the_codes() {
 }
 
 #[test]
+fn what_stands_in_the_query_is_not_told_as_part_of_the_path() {
+    let api = serde_json::to_value(linjian::app::openapi()).unwrap();
+    let mut wrong = Vec::new();
+    for (path, calls) in api["paths"].as_object().unwrap() {
+        for call in calls.as_object().unwrap().values() {
+            let parameters = call["parameters"].as_array().into_iter().flatten();
+            for one in parameters.filter(|one| one["in"] == "path") {
+                let name = one["name"].as_str().unwrap();
+                if !path.contains(&format!("{{{name}}}")) {
+                    wrong.push(format!("{path} {name}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn every_call_of_the_contract_is_in_the_document() {
     let api = linjian::app::openapi();
     let missing: Vec<&str> = CONTRACT

@@ -259,37 +259,43 @@ async fn doctor(standin: &Standin, extra: &[(&str, &str)]) -> (String, Option<i3
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_finds_what_is_wrong_and_names_the_cure() {
-    let standin = Standin::start();
-    let (said, status) = doctor(&standin, &[("wechat.service_template", "good")]).await;
+    let (app, standin) = live(Backend::Embedded).await;
+    let url = app.node.url();
+    let here = ("wechat.notify_base_url", url.as_str());
+    let (said, status) = doctor(&standin, &[here, ("wechat.service_template", "good")]).await;
     assert_eq!(status, Some(0), "{said}");
     assert!(!said.contains('✗'), "{said}");
 
-    let (said, status) = doctor(&standin, &[("wechat.service_template", "other")]).await;
+    let away = ("wechat.notify_base_url", "http://127.0.0.1:1");
+    let other = ("wechat.service_template", "other");
+    let (said, status) = doctor(&standin, &[away, other, ("wechat.shipping", "off")]).await;
     assert_eq!(status, Some(1), "{said}");
-    assert!(
-        said.contains("✗ 订阅消息模板的用途:") && said.contains("✗ 订阅消息模板:"),
-        "{said}"
-    );
+    for line in [
+        "消息推送地址可达",
+        "订阅消息模板的用途",
+        "订阅消息模板",
+        "发货信息管理",
+    ] {
+        assert!(said.contains(&format!("✗ {line}:")), "{line}: {said}");
+    }
 
     let serial = (
         "wechat.merchant_serial",
         "0000000000000000000000000000000000000001",
     );
     let key = ("wechat.platform_key_path", "/nowhere.pem");
-    let (said, status) = doctor(&standin, &[serial, key]).await;
+    let (said, status) = doctor(&standin, &[here, serial, key]).await;
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("wechat.platform_key_path"), "{said}");
 
     standin.with(|state| state.barred = true);
-    let (said, status) = doctor(&standin, &[]).await;
+    let (said, status) = doctor(&standin, &[here]).await;
     assert_eq!(status, Some(1), "{said}");
-    let line = said
-        .lines()
-        .find(|line| line.starts_with("✗ IP 白名单"))
-        .unwrap();
-    assert!(line.contains("→ 把服务器的出口 IP"), "{line}");
+    let barred = said.lines().find(|line| line.starts_with("✗ IP 白名单"));
+    assert!(barred.unwrap().contains("→ 把服务器的出口 IP"), "{said}");
     assert!(
         !said.contains("203.0.113.7"),
         "WeChat's own words may quote anything: {said}"
     );
+    app.finish().await;
 }

@@ -332,6 +332,9 @@ impl Standin {
                 { "priTmplId": "other", "title": "优惠券到账提醒", "type": 2, "example": "",
                     "content": "券:{{thing1.DATA}}\n金额:{{amount2.DATA}}\n" },
             ] }),
+            "/wxa/sec/order/is_trade_managed" => {
+                json!({ "errcode": 0, "errmsg": "ok", "is_trade_managed": true })
+            }
             _ => json!({ "errcode": 0, "errmsg": "ok" }),
         }
     }

@@ -3,7 +3,7 @@
 use super::Report;
 use crate::{
     app,
-    config::{Settings, WechatMode, is_notify_url, is_stand_in},
+    config::{Settings, Shipping, WechatMode, is_notify_url, is_stand_in},
     kernel::{AppError, Code},
     notify,
     platform::wechat::{
@@ -40,9 +40,17 @@ pub(super) async fn check(settings: &Settings, report: &mut Report) {
         certificate(settings, &client, report);
         address(settings, report);
     }
+    if live && !settings.wechat.push_token.is_empty() {
+        report.line(
+            "消息推送地址可达",
+            client.push_address_answers().await,
+            "先启动 linjian serve,并把域名反向代理到它;再运行一次 doctor",
+        );
+    }
     clock(&client, report).await;
     token(&client, report).await;
     templates(settings, &client, report).await;
+    shipping(settings, &client, report).await;
     pay(settings, &client, report).await;
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
@@ -205,6 +213,23 @@ async fn templates(settings: &Settings, client: &WechatClient, report: &mut Repo
         ),
         "选用含 thing、time、thing 三个字段的服务类模板(不得含营销内容,WX-11)",
     );
+}
+
+/// Money may stay frozen at WeChat until fulfilment is reported (spec 1.9).
+async fn shipping(settings: &Settings, client: &WechatClient, report: &mut Report) {
+    const NAME: &str = "发货信息管理";
+    match client.is_trade_managed().await {
+        Ok(managed) => report.yes(
+            NAME,
+            !(managed && settings.wechat.shipping == Shipping::Off),
+            "微信要求上报发货信息,而 wechat.shipping = off:货款不会结算",
+            "把 wechat.shipping 改为 auto",
+        ),
+        Err(error) => {
+            let cure = WechatClient::cure(&error).unwrap_or("稍后再试;未开通该能力的小程序可忽略");
+            report.line(NAME, Err(error), cure);
+        }
+    }
 }
 
 async fn pay(settings: &Settings, client: &WechatClient, report: &mut Report) {

@@ -5,6 +5,7 @@ use super::{
     fault::{busy, errcode},
     key::VerifyingKey,
     pay::PayCall,
+    settings::PUSH_PATH,
 };
 use crate::kernel::{AppError, Code, Result};
 use chrono::{DateTime, Duration, Utc};
@@ -108,6 +109,28 @@ impl WechatClient {
                 Err(AppError::new(Code::Unavailable, "微信支付回显了别的内容"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether our own push address, asked from here as WeChat asks it, answers as it must.
+    ///
+    /// # Errors
+    /// `unavailable` when nobody answers there or the answer is another.
+    pub async fn push_address_answers(&self) -> Result<()> {
+        let echo = "linjian-doctor";
+        let query = self
+            .push_check(echo)
+            .map_err(|_| busy(1).because("no push keys"))?;
+        let address = format!("{}{PUSH_PATH}?{query}", self.inner.settings.notify_base_url);
+        let answer = self.inner.http.get(address).send().await;
+        let answer = answer.map_err(|error| busy(1).because(error.without_url()))?;
+        let status = answer.status().as_u16();
+        match answer.text().await {
+            Ok(text) if text == echo => Ok(()),
+            _ => Err(AppError::new(
+                Code::Unavailable,
+                format!("地址答复了 {status},而不是校验串"),
+            )),
         }
     }
 

@@ -97,6 +97,21 @@ impl WechatClient {
         .ok_or(PushError::Unconfigured)
     }
 
+    /// The query with which WeChat checks a push address for `echostr`: what the doctor asks our own address with.
+    ///
+    /// # Errors
+    /// [`PushError::Unconfigured`].
+    pub fn push_check(&self, echostr: &str) -> Result<String, PushError> {
+        let (timestamp, nonce) = (self.inner.env.now().timestamp().to_string(), "doctor");
+        let signature = self.push_key()?.sign_address(&timestamp, nonce);
+        Ok(form_urlencoded::Serializer::new(String::new())
+            .append_pair("signature", &signature)
+            .append_pair("timestamp", &timestamp)
+            .append_pair("nonce", nonce)
+            .append_pair("echostr", echostr)
+            .finish())
+    }
+
     /// WeChat checks the push address: what to answer, if it is WeChat.
     ///
     /// # Errors
