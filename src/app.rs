@@ -27,6 +27,8 @@ use utoipa_actix_web::{AppExt, scope};
 mod health;
 mod housekeeping;
 mod setup;
+#[cfg(test)]
+mod tests;
 
 pub use housekeeping::Housekeeping;
 pub use setup::{blob_settings, keys};

@@ -88,6 +88,11 @@ mod tests {
     }
 
     #[test]
+    fn nothing_but_the_payment_room_leads_to_a_transfer() {
+        none(&super::guards::transfers(&under("src")));
+    }
+
+    #[test]
     fn the_rule_engine_is_pure() {
         none(&purity(&under("src/rule")));
     }
@@ -330,6 +335,38 @@ mod tests {
         ];
         assert_eq!(test_only(&files), ["src/queue/conformance"]);
         assert_eq!(no_panics(&files), ["src/queue/redis.rs:1: unwrap"]);
+    }
+
+    #[test]
+    fn a_way_to_a_transfer_is_found() {
+        let check = super::guards::transfers;
+        for (path, text) in [
+            (
+                "src/benefit/apply.rs",
+                "use crate::platform::wechat::Transfer;",
+            ),
+            (
+                "src/benefit/apply.rs",
+                "ctx.wechat.transfer(&wanted).await?;",
+            ),
+            (
+                "src/referral/live.rs",
+                "entity::transfer::Entity::insert(row);",
+            ),
+            ("src/payment/mod.rs", "pub use transfer::request;"),
+        ] {
+            assert_eq!(of(check, path, text).len(), 1, "{path}: {text}");
+        }
+        none(&of(
+            check,
+            "src/payment/mod.rs",
+            "mod transfer; // pub use transfer",
+        ));
+        none(&of(
+            check,
+            "src/benefit/apply.rs",
+            "fn f() {} // a transfer",
+        ));
     }
 
     #[test]

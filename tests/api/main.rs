@@ -33,6 +33,7 @@ mod refusal;
 mod report;
 mod rework;
 mod rules;
+mod settlement;
 mod surface;
 mod visit;
 mod voucher;

@@ -138,6 +138,35 @@ pub(crate) fn test_only(files: &[File]) -> Vec<String> {
     found
 }
 
+/// Money to a person is sent by staff alone (REF-02): transfers are spoken of in the payment room and in WeChat's
+/// client, and the room lets nothing of them out.
+pub(crate) fn transfers(files: &[File]) -> Vec<String> {
+    let home =
+        |path: &str| path.starts_with("src/payment/") || path.starts_with("src/platform/wechat/");
+    let tests = test_only(files);
+    let looked_at = |file: &&File| {
+        let stem = file.path.strip_suffix(".rs").unwrap_or(&file.path);
+        file.path.starts_with("src/") && !tests.iter().any(|test| stem == test)
+    };
+    let mut offences = Vec::new();
+    for file in files.iter().filter(looked_at) {
+        let code = file.code_without_tests();
+        let front_door = file.path == "src/payment/mod.rs";
+        for (at, line) in code.lines().enumerate() {
+            // The lint's own word, and the names of the two settings.
+            let line = ["transferable", "transfer_enabled", "transfer_scene_id"]
+                .iter()
+                .fold(line.to_lowercase(), |line, word| line.replace(word, ""));
+            let named = line.contains("transfer");
+            let let_out = line.trim_start().starts_with("pub ");
+            if named && (!home(&file.path) || (front_door && let_out)) {
+                offences.push(format!("{}:{}: a way to a transfer", file.path, at + 1));
+            }
+        }
+    }
+    offences
+}
+
 /// The rule engine touches nothing outside its arguments.
 pub(crate) fn purity(files: &[File]) -> Vec<String> {
     let mut offences = Vec::new();
