@@ -188,9 +188,11 @@ async fn reconciliations(
 async fn reconciled(
     ctx: web::Data<Ctx>,
     _: Actor<Manager>,
-    date: web::Path<NaiveDate>,
+    date: web::Path<String>,
 ) -> Result<HttpResponse> {
-    let row = reconcile::of_day(ctx.db.read(), *date)
+    // Read here and not by the extractor: who may not ask is told so before anything about the day.
+    let day = date.parse().map_err(|_| AppError::not_found())?;
+    let row = reconcile::of_day(ctx.db.read(), day)
         .await?
         .ok_or_else(AppError::not_found)?;
     let found = differences_of(&ctx, vec![row.id]).await?;
