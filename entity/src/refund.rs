@@ -37,7 +37,6 @@ pub struct Model {
     /// When the row was written.
     pub created_at: DateTimeUtc,
     /// The transaction it gives back when that is not its payment's own: money paid twice for one order.
-    #[sea_orm(unique)]
     pub transaction_id: Option<String>,
     /// When the customer got it, as WeChat says.
     pub success_at: Option<DateTimeUtc>,

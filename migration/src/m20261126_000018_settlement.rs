@@ -11,7 +11,7 @@ use sea_orm_migration::{
     },
 };
 
-const REFUND_INDEX: &str = "uq_refund_transaction_id";
+const REFUND_INDEX: &str = "ix_refund_transaction_id";
 
 /// See the module.
 pub(crate) struct Up;
@@ -80,8 +80,8 @@ async fn columns(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
         schema.alter_table(change).await?;
     }
     let mut index = Index::create();
+    // Not unique: what WeChat Pay could not give back is given back under another number.
     index
-        .unique()
         .name(REFUND_INDEX)
         .table("refund")
         .col("transaction_id");

@@ -50,6 +50,9 @@ impl From<TransferAnswer> for Said {
     }
 }
 
+/// After this no call of ours can still be on its way.
+const IN_FLIGHT: Duration = Duration::minutes(2);
+
 /// Asks first and makes it only when WeChat Pay never saw the number: an unknown outcome is never made twice.
 async fn ask(ctx: &Ctx, id: TransferId) -> Result<Said> {
     let db = ctx.db.read();
@@ -69,6 +72,19 @@ async fn ask(ctx: &Ctx, id: TransferId) -> Result<Said> {
             ))
         }
         Ok(answer) => stands(ctx, &row, answer).await,
+        // Called off while nobody knew whether it had been sent: what WeChat Pay does not know long after is not sent now.
+        Err(error)
+            if error.code == Code::NotFound
+                && row.cancel_requested
+                && row.status != TransferStatus::Approved =>
+        {
+            let sent_at = row.approved_at.unwrap_or(row.created_at);
+            Ok(if ctx.env.now() - sent_at > IN_FLIGHT {
+                Said::CalledOff
+            } else {
+                Said::Unknown
+            })
+        }
         Err(error) if error.code == Code::NotFound => {
             if claim(ctx, id).await? {
                 make(ctx, &row).await
@@ -115,7 +131,11 @@ async fn stands(ctx: &Ctx, row: &transfer::Model, answer: TransferAnswer) -> Res
     }
     // Only making it tells what the customer confirms with; the same number and values again make nothing new.
     if waits && row.package_info.is_none() {
-        return make(ctx, row).await;
+        // Whatever hinders that, the number stands as WeChat Pay says.
+        return Ok(match make(ctx, row).await? {
+            Said::Refused(_) => answer.into(),
+            said => said,
+        });
     }
     Ok(answer.into())
 }
@@ -169,7 +189,14 @@ async fn told(ctx: &Ctx, tx: &DatabaseTransaction, id: TransferId, said: Said) -
         ..Default::default()
     };
     let to = match said {
-        Said::CalledOff if row.status == TransferStatus::Approved => TransferStatus::Cancelled,
+        Said::CalledOff
+            if matches!(
+                row.status,
+                TransferStatus::Approved | TransferStatus::Processing
+            ) =>
+        {
+            TransferStatus::Cancelled
+        }
         Said::CalledOff | Said::Unknown => row.status,
         Said::Refused(reason) => {
             change.fail_reason = Set(Some(reason));

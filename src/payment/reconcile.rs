@@ -80,11 +80,12 @@ pub(super) async fn request(
     by: AccountId,
 ) -> Result<reconciliation::Model> {
     let today = business_date(ctx.env.now());
-    if day >= today || day < today - Duration::days(KEPT) {
+    // Before WeChat has written the bill it says there is none, which would read as a day without trade.
+    if day > last_billed(ctx, ctx.env.now()) || day < today - Duration::days(KEPT) {
         return Err(AppError::field(
             "/date",
             "range",
-            "只能对今天之前、90 天以内的某一天对账",
+            "只能对账单已出、90 天以内的某一天对账(前一天的账单要到 wechat.reconcile_at 之后)",
         ));
     }
     plan(ctx, tx, day, Some(by)).await?;

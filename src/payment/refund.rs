@@ -243,11 +243,8 @@ pub(super) async fn ask(ctx: &Ctx, id: RefundId) -> Result<Asked> {
         }
     }
     let order = Refund {
-        of: match row.transaction_id {
-            Some(id) => RefundOf::Transaction(id),
-            None => RefundOf::Order(of.out_trade_no),
-        },
-        out_refund_no: row.out_refund_no,
+        of: named(ctx, &row, &of).await?,
+        out_refund_no: row.out_refund_no.clone(),
         refund_fen: row.amount_fen.0,
         total_fen: of.amount_fen.0,
         reason: Some(row.reason),
@@ -256,12 +253,30 @@ pub(super) async fn ask(ctx: &Ctx, id: RefundId) -> Result<Asked> {
         Ok(answer) => Ok(answer.into()),
         Err(error) if is_final(&error) => {
             let code = pay_code(&error).unwrap_or_default().to_owned();
-            Ok(Asked::Refused(code))
+            // A refusal alone is no proof: an earlier call whose answer was lost may have been taken (spec 2.6, 2.10).
+            match ctx.wechat.query_refund(&row.out_refund_no).await {
+                Ok(answer) => Ok(answer.into()),
+                Err(error) if error.code == Code::NotFound => Ok(Asked::Refused(code)),
+                Err(_) => Ok(Asked::Unknown),
+            }
         }
         Err(error) => {
             tracing::warn!(refund.id = %id, error = ?error, "WeChat Pay has not taken a refund yet; it will be asked again");
             Ok(Asked::Unknown)
         }
+    }
+}
+
+/// How the payment is named: by its order, unless the order was paid by more than one transaction.
+async fn named(ctx: &Ctx, row: &refund::Model, of: &payment::Model) -> Result<RefundOf> {
+    if let Some(beside) = &row.transaction_id {
+        return Ok(RefundOf::Transaction(beside.clone()));
+    }
+    match &of.transaction_id {
+        Some(own) if store::is_paid_twice(ctx.db.read(), of.id).await? => {
+            Ok(RefundOf::Transaction(own.clone()))
+        }
+        _ => Ok(RefundOf::Order(of.out_trade_no.clone())),
     }
 }
 

@@ -43,6 +43,10 @@ enum Settled {
 
 /// Checks a verified transaction against its order and counts it. Duplicates change nothing.
 async fn paid(ctx: &Ctx, tx: &DatabaseTransaction, told: &Transaction) -> Result<Settled> {
+    // Booking before payment, as everywhere: refunds and cancellations take them in this order.
+    if let Some(seen) = store::by_number(tx, &told.out_trade_no).await? {
+        booking::lock(tx, seen.booking_id).await?;
+    }
     let Some(row) = store::lock_by_number(tx, &told.out_trade_no).await? else {
         return Ok(Settled::Refused(Mismatch {
             kind: "unknown_order",
@@ -95,16 +99,19 @@ async fn again(
     if store::is_going_back(tx, &told.transaction_id).await? {
         return Ok(());
     }
-    let detail = json!({ "told_fen": told.total_fen, "wanted_fen": 0 });
-    incident::write(ctx, tx, Some(row.id), "second_transaction", detail).await?;
-    let posting = Posting::simple(
-        format!("transaction:{}", told.transaction_id),
-        row.booking_id,
-        ledger::WECHAT_PAY,
-        ledger::SUSPENSE,
-        row.amount_fen,
-    );
-    ledger::post(ctx, tx, &posting).await?;
+    // Asked for again after a refund that failed: the money came in once.
+    if !store::is_known_beside(tx, &told.transaction_id).await? {
+        let detail = json!({ "told_fen": told.total_fen, "wanted_fen": 0 });
+        incident::write(ctx, tx, Some(row.id), "second_transaction", detail).await?;
+        let posting = Posting::simple(
+            format!("transaction:{}", told.transaction_id),
+            row.booking_id,
+            ledger::WECHAT_PAY,
+            ledger::SUSPENSE,
+            row.amount_fen,
+        );
+        ledger::post(ctx, tx, &posting).await?;
+    }
     let why = Why {
         by: None,
         reason: "重复付款,原路退回",

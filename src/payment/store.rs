@@ -10,9 +10,17 @@ use entity::{
     values::{Fen, PaymentStatus, RefundStatus},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
+
+pub(super) async fn by_number(
+    db: &impl ConnectionTrait,
+    out_trade_no: &str,
+) -> Result<Option<payment::Model>> {
+    let row = payment::Entity::find().filter(payment::Column::OutTradeNo.eq(out_trade_no));
+    Ok(row.one_by_key(db).await?)
+}
 
 pub(super) async fn lock_by_number(
     tx: &DatabaseTransaction,
@@ -67,8 +75,27 @@ pub(super) async fn given_back(db: &impl ConnectionTrait, id: PaymentId) -> Resu
 
 /// Whether a transaction beside an order's own payment is back or on its way.
 pub(super) async fn is_going_back(db: &impl ConnectionTrait, transaction_id: &str) -> Result<bool> {
-    let row = refund::Entity::find().filter(refund::Column::TransactionId.eq(transaction_id));
-    Ok(row.one_by_key(db).await?.is_some())
+    let rows = refund::Entity::find()
+        .filter(refund::Column::TransactionId.eq(transaction_id))
+        .filter(refund::Column::Status.ne(RefundStatus::Failed));
+    Ok(rows.count(db).await? > 0)
+}
+
+/// Whether a transaction beside an order's own payment was seen before, whatever became of giving it back.
+pub(super) async fn is_known_beside(
+    db: &impl ConnectionTrait,
+    transaction_id: &str,
+) -> Result<bool> {
+    let rows = refund::Entity::find().filter(refund::Column::TransactionId.eq(transaction_id));
+    Ok(rows.count(db).await? > 0)
+}
+
+/// Whether an order was paid by more than its own transaction, so that its number names no single payment.
+pub(super) async fn is_paid_twice(db: &impl ConnectionTrait, id: PaymentId) -> Result<bool> {
+    let rows = refund::Entity::find()
+        .filter(refund::Column::PaymentId.eq(id))
+        .filter(refund::Column::TransactionId.is_not_null());
+    Ok(rows.count(db).await? > 0)
 }
 
 /// Refunds of a booking that are asked for and not settled.

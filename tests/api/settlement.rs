@@ -256,7 +256,8 @@ on_both! {
             let fault = manager.post("admin/reconciliations", json!({ "date": date })).await.problem(422, "validation");
             assert_eq!(fault["errors"][0]["pointer"], "/date");
         }
-        let yesterday = day - Duration::days(1);
+        // Two days ago, whose bill is there at every hour of the day.
+        let yesterday = day - Duration::days(2);
         service.post("admin/reconciliations", json!({ "date": yesterday })).await.problem(403, "forbidden");
         manager.get(&format!("admin/reconciliations/{yesterday}")).await.problem(404, "not_found");
         manager.get("admin/reconciliations/yesterday").await.problem(404, "not_found");
@@ -264,6 +265,10 @@ on_both! {
         assert_eq!(row["status"], "pending");
         app.drain().await;
         assert_eq!(report(app, yesterday).await["status"], "done");
+        // In the morning WeChat has not written the bill of the day before: "none yet" must not read as "no trade".
+        until(app, day + Duration::days(1), 9 * 60).await;
+        let manager = app.staff(&[StaffRole::Manager]).await;
+        manager.post("admin/reconciliations", json!({ "date": day })).await.problem(422, "validation");
     }
 
     async fn money_that_came_twice_for_one_order_goes_back_by_itself_once(app) {
