@@ -165,7 +165,9 @@ pub(super) async fn announce(
     record: &consent_record::Model,
     before: Option<&Grant>,
 ) -> Result<()> {
-    let was_open = before.is_some_and(|row| row.state == ConsentState::Granted);
+    // What a changed text closed is told of again when the person himself says no.
+    let was_open = before
+        .is_some_and(|row| matches!(row.state, ConsentState::Granted | ConsentState::Invalidated));
     let (account_id, purpose, record_id) = (record.subject_id, record.purpose.clone(), record.id);
     if record.state == ConsentState::Granted {
         outbox::append(

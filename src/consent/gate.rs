@@ -112,6 +112,21 @@ pub async fn holds(
     }
 }
 
+/// Whether a person closed this purpose himself, by taking it back or by a later no. A text that changed closes too, but
+/// says nothing about what was done under the old one.
+///
+/// # Errors
+/// A database fault.
+pub async fn taken_back(
+    db: &impl ConnectionTrait,
+    subject: AccountId,
+    purpose: &str,
+    scope: Option<Scope>,
+) -> Result<bool> {
+    let row = store::find(db, subject, purpose, &Scope::key(scope.as_ref())).await?;
+    Ok(row.is_some_and(|row| matches!(row.state, ConsentState::Withdrawn | ConsentState::Refused)))
+}
+
 /// Granted, not over, and under a text that still stands (PIPL-03).
 async fn live(ctx: &Ctx, db: &impl ConnectionTrait, row: &Grant) -> Result<bool> {
     if row.state != ConsentState::Granted || row.has_ended(ctx.env.now()) {

@@ -132,7 +132,8 @@ impl Consumer for Asking {
             return Ok(());
         };
         match serde_json::from_value(before)? {
-            Answer::Nothing => Ok(()),
+            // Hidden or judged meanwhile: nothing is left to be said about it.
+            Answer::Nothing => store::end(tx, row.id).await,
             Answer::Person { cause } => {
                 let cause = match cause {
                     Why::Inactive => ContentCause::Inactive,
@@ -213,6 +214,10 @@ async fn ask_about_photo(ctx: &Ctx, id: PhotoId) -> Result<Answer> {
     let Some(row) = photo::by_id(db, id).await?.filter(photo::is_undecided) else {
         return Ok(Answer::Nothing);
     };
+    // CR-36: the customer may have taken his consent back while this waited.
+    if !photo::may_be_checked(ctx, db, &row).await? {
+        return Ok(Answer::Nothing);
+    }
     // Who sent it is who is active now: the worker, not the customer whose home it shows.
     let account: Option<AccountId> = worker::by_id(db, row.worker_id).await?.account_id;
     let openid = match account {

@@ -52,6 +52,9 @@ async fn picture(
     let row = row
         .filter(photo::is_undecided)
         .ok_or_else(AppError::not_found)?;
+    if !photo::may_be_checked(&ctx, db, &row).await? {
+        return Err(AppError::not_found());
+    }
     let bytes = photo::picture_to_check(&ctx, &row).await?;
     if check.fetched_at.is_none() {
         store::fetched(&ctx, check.id).await?;

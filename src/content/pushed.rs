@@ -5,7 +5,7 @@ use super::{
     judge, link, store,
 };
 use crate::{
-    kernel::Result,
+    kernel::{AppError, Code, Result},
     outbox::{self, Consumer, Delivered, Event, timer},
     platform::{
         Ctx,
@@ -24,6 +24,10 @@ use serde_json::{Value, json};
 
 /// How often WeChat is asked about one picture.
 const MOST_ATTEMPTS: i32 = 2;
+/// What a first look says of a number nobody has written yet.
+const UNKNOWN: &str = "unknown";
+/// A word may come before the number it is about is written; not by more than this.
+const NOTED_WITHIN: Duration = Duration::minutes(2);
 /// How soon it is asked again after it could not fetch the picture.
 const AGAIN_AFTER: Duration = Duration::minutes(1);
 
@@ -56,6 +60,9 @@ impl Consumer for Pushes {
             return Ok(json!(true));
         };
         let row = store::of_trace(ctx.db.read(), &trace_id).await?;
+        if row.is_none() {
+            return Ok(json!(UNKNOWN));
+        }
         let unfetched = row.filter(|row| takes_words(row) && row.fetched_at.is_none());
         let Some(row) = unfetched else {
             return Ok(json!(true));
@@ -75,9 +82,18 @@ impl Consumer for Pushes {
             return Ok(());
         };
         // A trace nobody knows is another deployment's, or of an asking whose answer was lost and that was made again.
+        // One asked for this very moment is not: its number is written when WeChat has answered.
         let Some(found) = store::of_trace(tx, &answer.trace_id).await? else {
+            let young = event.occurred_at + NOTED_WITHIN > ctx.env.now();
+            if young && store::is_asking(tx).await? {
+                return Err(AppError::new(Code::Unavailable, "内容检查刚刚交给微信"));
+            }
             return Ok(());
         };
+        if before == json!(UNKNOWN) {
+            // Written between our two looks: whether the picture was seen is asked at the next try.
+            return Err(AppError::new(Code::Unavailable, "内容检查刚刚交给微信"));
+        }
         let row = store::lock(tx, found.id).await?;
         let Some(row) = row.filter(takes_words) else {
             return Ok(());

@@ -11,8 +11,8 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
+    QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -71,6 +71,14 @@ pub(super) async fn of_trace(db: &impl ConnectionTrait, trace: &str) -> Result<O
     Ok(Entity::find().filter(either).one_by_key(db).await?)
 }
 
+/// Whether some picture is being asked about just now.
+pub(super) async fn is_asking(db: &impl ConnectionTrait) -> Result<bool> {
+    let rows = Entity::find()
+        .filter(Column::Kind.eq(ContentKind::Photo))
+        .filter(Column::State.eq(ContentState::Waiting));
+    Ok(rows.count(db).await? > 0)
+}
+
 pub(super) async fn of_photo(db: &impl ConnectionTrait, photo: PhotoId) -> Result<Option<Model>> {
     let row = Entity::find()
         .filter(Column::Kind.eq(ContentKind::Photo))
@@ -88,6 +96,17 @@ pub(super) async fn fetched(ctx: &Ctx, id: ContentCheckId) -> Result<()> {
         .exec(&tx)
         .await?;
     ctx.commit(tx).await
+}
+
+/// Ends a check whose subject wants none any more.
+pub(super) async fn end(tx: &DatabaseTransaction, id: ContentCheckId) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(ContentState::Settled))
+        .col_expr(Column::Cause, Expr::value(Some(ContentCause::Withdrawn)))
+        .filter(Column::Id.eq(id))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 /// Ends the checks of photos nobody may see any more.

@@ -2,6 +2,8 @@
 
 use super::ingest;
 use crate::{
+    booking,
+    consent::{self, Scope},
     kernel::{AppError, Result},
     platform::{
         Ctx, OneByKey,
@@ -43,6 +45,20 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &[PhotoId]) -> Result<Vec<ph
 /// Whether this photo waits for somebody's word.
 pub fn is_undecided(row: &photo::Model) -> bool {
     matches!(row.status, PhotoStatus::Pending | PhotoStatus::Review)
+}
+
+/// Whether WeChat may still see this photo: its customer's consent stands now (CR-36).
+///
+/// # Errors
+/// A database fault.
+pub async fn may_be_checked(
+    ctx: &Ctx,
+    db: &impl ConnectionTrait,
+    row: &photo::Model,
+) -> Result<bool> {
+    let visit = booking::by_id_unscoped(db, row.booking_id).await?;
+    let scope = Some(Scope::booking(row.booking_id));
+    consent::holds(ctx, db, visit.customer_id, "photo_capture", scope).await
 }
 
 /// Moves an undecided photo on; says whether it was undecided. What is shown or hidden stays so: a late word does not

@@ -15,7 +15,7 @@ mod read;
 mod store;
 mod upload;
 
-pub use check::{by_id, by_ids, is_undecided, judge, picture_to_check};
+pub use check::{by_id, by_ids, is_undecided, judge, may_be_checked, picture_to_check};
 pub use events::{PhotoStored, PhotosWithdrawn};
 pub use http::routes;
 pub use react::consumers;

@@ -62,8 +62,9 @@ impl Consumer for Withdrawals {
         let mut photo_ids: Vec<PhotoId> = Vec::new();
         for visit in visits {
             let scope = Some(Scope::booking(visit));
-            // The event says that one scope was closed, not which: whatever stands stays.
-            if !consent::holds(ctx, tx, withdrawn.account_id, "photo_capture", scope).await? {
+            // The event says that one scope was closed, not which, nor by whom. Photos taken under a text that has
+            // changed since are no worse for it (PIPL-03 is about what is done from now on).
+            if consent::taken_back(tx, withdrawn.account_id, "photo_capture", scope).await? {
                 hide(tx, visit).await?;
                 let his = shown.iter().filter(|row| row.booking_id == visit);
                 photo_ids.extend(his.map(|row| row.id));

@@ -14,6 +14,7 @@ use entity::{
 use image::{ImageFormat, Rgb, RgbImage};
 use img_parts::ImageEXIF;
 use reqwest::multipart::{Form, Part};
+use sea_orm::ConnectionTrait;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 use serde_json::{Value, json};
 use std::io::Cursor;
@@ -320,6 +321,33 @@ on_both! {
             person.get(&format!("photos/{}/thumbnail", id_of(hidden))).await.problem(404, "not_found");
             person.get(&format!("photos/{}", id_of(kept))).await.expect(200);
         }
+    }
+
+    async fn a_text_that_changes_hides_no_photo_taken_under_the_old_one(app) {
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let booking = under_way(app, &mei, &crew).await;
+        agrees(&mei, &booking).await;
+        let file = picture(60, 40, ImageFormat::Jpeg);
+        let photo = uploads(&crew, &booking, "before", None, &file).await.expect(201);
+        app.checked().await;
+        let path = format!("photos/{}", id_of(&photo));
+        let tx = app.ctx().db.begin_write().await.unwrap();
+        tx.execute_unprepared("INSERT INTO notice (sha256, purpose, version, language, title, body, created_at) \
+            SELECT 'old', purpose, '0.9-000000', language, title, body, created_at FROM notice \
+            WHERE purpose = 'photo_capture'").await.unwrap();
+        tx.execute_unprepared("UPDATE consent_state SET notice_sha256 = 'old' WHERE purpose = 'photo_capture'")
+            .await.unwrap();
+        tx.commit().await.unwrap();
+        linjian::consent::install_notices(app.ctx()).await.unwrap();
+        app.drain().await;
+        mei.get(&path).await.expect(200);
+        // The next photo needs the new text's consent; a no to it closes the old ones too.
+        uploads(&crew, &booking, "after", None, &file).await.problem(403, "consent_required");
+        let scope = Some(json!({ "booking_id": booking["id"] }));
+        mei.decides("photo_capture", "refused", "popup", scope).await;
+        app.drain().await;
+        mei.get(&path).await.problem(404, "not_found");
     }
 
     async fn a_look_of_staff_into_a_home_is_in_the_audit_log_with_whose_it_is(app) {
