@@ -8,7 +8,7 @@ use crate::{
     kernel::{AppError, Result},
     platform::{
         Ctx,
-        wechat::{SendOutcome, Subscribe},
+        wechat::{SendOutcome, Subscribe, answer_lost},
     },
 };
 use entity::ids::{AccountId, MessageId};
@@ -112,6 +112,17 @@ pub async fn deliver(
     };
     let outcome = match ctx.wechat.subscribe_send(&message).await {
         Ok(outcome) => outcome,
+        // It may have gone out: one tick, one message, so the tick is spent and nothing is sent again.
+        Err(error) if answer_lost(&error) => {
+            tracing::warn!(message.id = %id, "nobody knows whether a message went out");
+            return Ok(Posted {
+                id,
+                account,
+                template,
+                status: "unknown".to_owned(),
+                detail: String::new(),
+            });
+        }
         Err(error) => return Err(take_back(ctx, id, account, &template, error).await),
     };
     let (status, detail) = match outcome {

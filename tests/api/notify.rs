@@ -55,6 +55,24 @@ on_both! {
         assert_eq!(mei.get("me/invitations").await.expect(200)["items"].as_array().unwrap().len(), 1);
     }
 
+    async fn a_message_whose_answer_is_lost_is_not_sent_again(app) {
+        let mei = app.customer("mei").await;
+        for purpose in ["referral_profiling", "mkt_wechat"] {
+            mei.consents(purpose, None).await;
+        }
+        ticks(app, &mei).await;
+        ticks(app, &mei).await;
+        let crew = app.crew("13800001000").await;
+        let booking = app.visit(&mei, &crew).await;
+        app.rates(&mei, &booking, [5, 5, 5, 5, 5]).await;
+        let list = mei.get("me/invitations").await.expect(200);
+        let lost = json!({ "drop_answers": 1 });
+        app.stranger().post("/sandbox/chaos", lost).await.expect(200);
+        app.advance_to(&list["items"][0]["scheduled_at"]).await;
+        app.advance("P1D").await;
+        assert_eq!(inbox(app).await.len(), 1, "it went out, and once");
+    }
+
     async fn without_a_tick_the_invitation_waits_in_the_app(app) {
         invited(app, "mei", &["referral_profiling", "mkt_wechat"], 0).await;
         assert!(inbox(app).await.is_empty());

@@ -109,6 +109,17 @@ pub fn errcode(error: &AppError) -> Option<i64> {
     source.downcast_ref::<ApiFault>().map(|fault| fault.code)
 }
 
+/// Whether a request may have been taken although no answer came: then only WeChat knows.
+pub fn answer_lost(error: &AppError) -> bool {
+    let source: Option<&(dyn std::error::Error + 'static)> = match error.source.as_deref() {
+        Some(source) => Some(source),
+        None => None,
+    };
+    source
+        .and_then(|source| source.downcast_ref::<reqwest::Error>())
+        .is_some_and(|fault| !fault.is_connect())
+}
+
 /// Calls for a person: `linjian doctor` names the cure.
 fn alert(fault: &ApiFault) {
     tracing::error!(

@@ -47,7 +47,7 @@ pub use api::Session;
 pub use bill_csv::{Bill, BillFault, BillKind, BillRefund, BillRow};
 pub use checkup::{CertificateFit, Template, WechatHost};
 pub use client::WechatClient;
-pub use fault::{PayFault, errcode, pay_code};
+pub use fault::{PayFault, answer_lost, errcode, pay_code};
 pub use message::{SendOutcome, Subscribe};
 pub use notify::{Notification, NotifyError, RefundNotice, WebhookFailure};
 pub use open_data::OpenDataFault;
