@@ -176,7 +176,7 @@ pub async fn context(
     )?;
     let blobs = blob::open(&setup::blob_settings(&settings))?;
     let vault = Arc::new(setup::vault(&settings)?);
-    setup::mark(&db, &env, settings.wechat.mode).await?;
+    setup::mark(&db, &env, &settings).await?;
     let (client, sandbox) = wechat_with(&settings, &env).await?;
     let ctx = Ctx {
         db,

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog,
-    config::{Settings, WechatMode},
+    config::{Settings, WechatMode, is_stand_in},
     consent,
     identity::TokenKey,
     kernel::{AppError, Code, Env, Result},
@@ -45,10 +45,12 @@ async fn install(ctx: &Ctx) -> Result<()> {
 
 /// Marks the database with the mode it is used in, at its first start. Sandbox payments are no payments: a database that
 /// has seen them never serves a live shop, and a live one is never handed to a cashier that asks for no money (spec 6).
-pub(super) async fn mark(db: &Db, env: &Env, mode: WechatMode) -> Result<()> {
+pub(super) async fn mark(db: &Db, env: &Env, settings: &Settings) -> Result<()> {
     const KEY: &str = "wechat_mode";
-    let word = match mode {
+    let w = &settings.wechat;
+    let word = match w.mode {
         WechatMode::Sandbox => "sandbox",
+        WechatMode::Live if is_stand_in(&w.api_base) && is_stand_in(&w.pay_base) => "stand_in",
         WechatMode::Live => "live",
     };
     let tx = db.begin_write().await?;
@@ -70,7 +72,7 @@ pub(super) async fn mark(db: &Db, env: &Env, mode: WechatMode) -> Result<()> {
         Some(row) if row.value != word => Err(AppError::new(
             Code::InvalidState,
             format!(
-                "这个数据库属于 wechat.mode = {},不能用 {word} 模式打开;请换一个数据库与 data_dir",
+                "这个数据库第一次是以 {}(sandbox 沙箱、stand_in 本机替身、live 微信)启动的,不能用 {word} 打开;请换一个数据库与 data_dir",
                 row.value
             ),
         )),
