@@ -66,8 +66,8 @@ on_both! {
         let booking = app.visit(&mei, &crew).await;
         app.rates(&mei, &booking, [5, 5, 5, 5, 5]).await;
         let list = mei.get("me/invitations").await.expect(200);
-        let lost = json!({ "drop_answers": 1 });
-        app.stranger().post("/sandbox/chaos", lost).await.expect(200);
+        let drop = json!({ "drop_answers": 1 });
+        app.stranger().post("/sandbox/chaos", drop).await.expect(200);
         app.advance_to(&list["items"][0]["scheduled_at"]).await;
         app.advance("P1D").await;
         assert_eq!(inbox(app).await.len(), 1, "it went out, and once");
