@@ -47,8 +47,11 @@ const TITLES: [&str; 14] = [
 /// The same, after a surname alone.
 const SHORT_TITLES: &str = "姐哥嫂叔伯婶姨总工";
 
+/// Those of them that follow given names too: 芳姐. 阿姨 and 大姐 are nobody in particular.
+const KIN: &str = "姐哥嫂叔伯婶姨";
+
 /// Before a title these name nobody: 这位阿姨, 保洁师傅, 派来的师傅.
-const NOBODY: &str = "位个名的洁政工务两三几些各女男好老新年轻扫理卫生和跟请是了";
+const NOBODY: &str = "位个名的洁政工务两三几些各女男好老新年轻扫理卫生和跟请是了阿大";
 
 /// The hundred commonest surnames, three in four people's.
 const SURNAMES: &str = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜\
@@ -118,7 +121,8 @@ fn names_somebody(text: &str, names: &[String]) -> bool {
     let called = letters.windows(2).any(|pair| match pair {
         [one, two] => {
             ("小老阿".contains(*one) && SURNAMES.contains(*two))
-                || (is_hanzi(*one) && !NOBODY.contains(*one) && SHORT_TITLES.contains(*two))
+                || (SURNAMES.contains(*one) && SHORT_TITLES.contains(*two))
+                || (is_hanzi(*one) && !NOBODY.contains(*one) && KIN.contains(*two))
         }
         _ => false,
     });
