@@ -80,6 +80,8 @@ async fn known(ctx: &Ctx, rows: &[&BillRow]) -> Result<(Ours, HashSet<String>)> 
         .await?;
     let beside = refund::Entity::find()
         .filter(refund::Column::TransactionId.is_in(numbers))
+        // What could not be given back is looked at again: nobody else asks for it any more.
+        .filter(refund::Column::Status.ne(RefundStatus::Failed))
         .all(db)
         .await?;
     Ok((

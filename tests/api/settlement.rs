@@ -314,6 +314,39 @@ on_both! {
         assert_eq!(ledger(app).await, json!({ "wechat_pay": 8000, "prepayment": -8000 }));
     }
 
+    async fn a_second_payment_whose_refund_failed_is_asked_back_again_when_its_day_is_compared_again(app) {
+        app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let day = today(app);
+        let (_, order) = paid(app, &mei).await;
+        let row = payment::ActiveModel {
+            id: Set(payment_of(&order)),
+            transaction_id: Set(Some("4200000000000000000000000000".into())),
+            ..Default::default()
+        };
+        change(app, row).await;
+        compared(app, day).await;
+        app.settled_refund().await;
+        let tx = app.ctx().db.begin_write().await.unwrap();
+        entity::refund::Entity::update_many()
+            .col_expr(entity::refund::Column::Status, Expr::value(entity::values::RefundStatus::Failed))
+            .filter(entity::refund::Column::TransactionId.is_not_null())
+            .exec(&tx)
+            .await
+            .unwrap();
+        app.ctx().commit(tx).await.unwrap();
+        let manager = app.staff(&[StaffRole::Manager]).await;
+        manager.post("admin/reconciliations", json!({ "date": day })).await.expect(202);
+        app.drain().await;
+        let asked = entity::refund::Entity::find()
+            .filter(entity::refund::Column::TransactionId.is_not_null())
+            .all(app.ctx().db.read())
+            .await
+            .unwrap();
+        assert_eq!(asked.len(), 2, "the second under a number of its own");
+        assert_ne!(asked[0].out_refund_no, asked[1].out_refund_no);
+    }
+
     async fn another_payers_money_is_an_incident_and_not_the_orders(app) {
         app.crew("13800001000").await;
         let mei = app.customer("mei").await;
