@@ -105,19 +105,18 @@ impl From<ApiFault> for AppError {
 
 /// An `errcode` this error came from, if WeChat answered with one.
 pub fn errcode(error: &AppError) -> Option<i64> {
-    let source: &(dyn std::error::Error + 'static) = error.source.as_deref()?;
-    source.downcast_ref::<ApiFault>().map(|fault| fault.code)
+    cause::<ApiFault>(error).map(|fault| fault.code)
 }
 
 /// Whether a request may have been taken although no answer came: then only WeChat knows.
 pub fn answer_lost(error: &AppError) -> bool {
-    let source: Option<&(dyn std::error::Error + 'static)> = match error.source.as_deref() {
-        Some(source) => Some(source),
-        None => None,
-    };
-    source
-        .and_then(|source| source.downcast_ref::<reqwest::Error>())
-        .is_some_and(|fault| !fault.is_connect())
+    cause::<reqwest::Error>(error).is_some_and(|fault| !fault.is_connect())
+}
+
+/// What an error came from, if it is of this kind.
+fn cause<T: std::error::Error + 'static>(error: &AppError) -> Option<&T> {
+    let source: &(dyn std::error::Error + 'static) = error.source.as_deref()?;
+    source.downcast_ref()
 }
 
 /// Calls for a person: `linjian doctor` names the cure.
@@ -143,10 +142,7 @@ pub struct PayFault {
 
 /// The code WeChat Pay gave for this error, if it answered at all (spec 2.3, 2.6).
 pub fn pay_code(error: &AppError) -> Option<&str> {
-    let source: &(dyn std::error::Error + 'static) = error.source.as_deref()?;
-    source
-        .downcast_ref::<PayFault>()
-        .map(|fault| fault.code.as_str())
+    cause::<PayFault>(error).map(|fault| fault.code.as_str())
 }
 
 /// What can go wrong on the way to WeChat Pay and back.
