@@ -6,12 +6,13 @@ use super::decision::{
 };
 use super::document::Hours;
 use super::event::Event;
+use super::index::Binding;
 use super::tree::{Rhs, Test, Truth};
 use super::value::{self, Facts, Value};
 use crate::kernel::{business_date, business_minute, day_bounds};
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Facts every invitation is guarded by, whatever its conditions say.
 pub(crate) const GUARDS: [&str; 2] = ["customer.open_complaints", "customer.is_minor"];
@@ -38,45 +39,146 @@ pub fn evaluate_with(
     now: DateTime<Utc>,
     granted: &dyn Fn(ConsentNeed) -> bool,
 ) -> Vec<Decision> {
-    let in_period = set.in_period(business_date(now));
-    let mut veto = guard(facts);
-    let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut order = Order::at(set, facts, now);
     set.listening(event.kind)
         .map(|rule| {
-            if rule.purposes.iter().any(|need| !granted(*need)) {
-                return without_consent(rule, event);
+            if rule.allowed(granted) {
+                judge(rule, event, facts, now, &mut order)
+            } else {
+                without_consent(rule, event)
             }
-            let mut decision = judge(rule, event, facts, now);
-            if !in_period && decision.outcome == Outcome::Fired {
-                refuse(&mut decision, Outcome::Not, "不在规则集的有效期内");
-            }
-            if let Some(reason) = veto {
-                without_invitations(&mut decision, reason);
-            }
-            if let Some(group) = rule
-                .group
-                .as_deref()
-                .filter(|_| decision.outcome == Outcome::Fired)
-            {
-                match taken.get(group) {
-                    Some(winner) => refuse(
-                        &mut decision,
-                        Outcome::Not,
-                        &format!("同组的规则“{winner}”优先"),
-                    ),
-                    None => {
-                        taken.insert(group, &rule.title);
-                    }
-                }
-            }
-            if decision.outcome == Outcome::Fired && rule.suppresses() {
-                let reason = "目前暂停邀约";
-                without_invitations(&mut decision, reason);
-                veto = Some(reason);
-            }
-            decision
         })
         .collect()
+}
+
+/// As [`evaluate_with`], for the rules that matter: those whose conditions hold and those held for want of a consent, in the
+/// same order. The rules it leaves out did not fire and had no influence. `binding` belongs to the set's matcher of the
+/// event's kind.
+pub fn decide(
+    set: &CompiledRuleSet,
+    event: &Event,
+    facts: &Facts,
+    now: DateTime<Utc>,
+    (granted, binding): (&dyn Fn(ConsentNeed) -> bool, &mut Binding),
+) -> Vec<Decision> {
+    let Some(matcher) = set.matcher(event.kind) else {
+        return Vec::new();
+    };
+    let mut places: Vec<u32> = matcher.find(facts, binding).to_vec();
+    places.extend(set.not_granted(event.kind, granted));
+    places.sort_unstable();
+    places.dedup();
+    let mut order = Order::at(set, facts, now);
+    let rules = places.into_iter();
+    let rules = rules.filter_map(|place| set.listener(event.kind, place));
+    rules
+        .map(|rule| {
+            if rule.allowed(granted) {
+                judge(rule, event, facts, now, &mut order)
+            } else {
+                without_consent(rule, event)
+            }
+        })
+        .collect()
+}
+
+/// What the rules of one event mean for each other, as they are decided one after the other.
+pub(crate) struct Order<'a> {
+    in_period: bool,
+    veto: Option<&'static str>,
+    /// Groups that have acted, with the rule that did.
+    taken: Vec<(&'a str, &'a str)>,
+}
+
+/// How a rule whose conditions hold comes out among the others.
+pub(crate) struct Verdict<'a> {
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: Option<Reason<'a>>,
+    /// Whether its invitations are taken out.
+    pub(crate) uninvited: bool,
+}
+
+/// Why a rule whose conditions hold does not do all it would.
+#[derive(Clone, Copy)]
+pub(crate) enum Reason<'a> {
+    /// The set's period has not begun or is over.
+    Period,
+    /// Asking is vetoed.
+    Veto(&'static str),
+    /// Another rule of its group went first.
+    Beaten(&'a str),
+}
+
+impl<'a> Order<'a> {
+    pub(crate) fn at(set: &CompiledRuleSet, facts: &Facts, now: DateTime<Utc>) -> Self {
+        Self {
+            in_period: set.in_period(business_date(now)),
+            veto: guard(facts),
+            taken: Vec::new(),
+        }
+    }
+
+    /// The next rule whose conditions hold.
+    pub(crate) fn next(&mut self, rule: &'a CompiledRule) -> Verdict<'a> {
+        let refused = |reason| Verdict {
+            outcome: Outcome::Not,
+            reason: Some(reason),
+            uninvited: false,
+        };
+        if !self.in_period {
+            return refused(Reason::Period);
+        }
+        let mut verdict = Verdict {
+            outcome: Outcome::Fired,
+            reason: None,
+            uninvited: false,
+        };
+        if let Some(veto) = self.veto.filter(|_| rule.invites()) {
+            verdict.reason = Some(Reason::Veto(veto));
+            verdict.uninvited = true;
+            if rule.only_invites() {
+                verdict.outcome = Outcome::Held;
+                return verdict;
+            }
+        }
+        if let Some(group) = rule.group.as_deref() {
+            match self.taken.iter().find(|(taken, _)| *taken == group) {
+                Some((_, winner)) => return refused(Reason::Beaten(winner)),
+                None => self.taken.push((group, &rule.title)),
+            }
+        }
+        if rule.suppresses() {
+            let veto = "目前暂停邀约";
+            self.veto = Some(veto);
+            if rule.invites() {
+                verdict.reason = Some(Reason::Veto(veto));
+                verdict.uninvited = true;
+            }
+        }
+        verdict
+    }
+}
+
+impl Verdict<'_> {
+    /// Writes itself into the decision of its rule.
+    fn record(&self, decision: &mut Decision) {
+        decision.outcome = self.outcome;
+        match self.reason {
+            None => return,
+            Some(Reason::Period) => decision.reason = Some("不在规则集的有效期内".to_owned()),
+            Some(Reason::Beaten(winner)) => {
+                decision.reason = Some(format!("同组的规则“{winner}”优先"));
+            }
+            Some(Reason::Veto(why)) => {
+                decision.reason = Some(why.to_owned());
+                decision.blocked_by = Some(BlockedBy::Suppression);
+            }
+        }
+        let inviting = |effect: &ResolvedEffect| matches!(effect.action, Action::Invite { .. });
+        decision
+            .effects
+            .retain(|effect| self.outcome == Outcome::Fired && !inviting(effect));
+    }
 }
 
 /// What vetoes invitations before any rule is looked at.
@@ -100,7 +202,13 @@ fn without_consent(rule: &CompiledRule, event: &Event) -> Decision {
     decision
 }
 
-fn judge(rule: &CompiledRule, event: &Event, facts: &Facts, now: DateTime<Utc>) -> Decision {
+fn judge<'a>(
+    rule: &'a CompiledRule,
+    event: &Event,
+    facts: &Facts,
+    now: DateTime<Utc>,
+    order: &mut Order<'a>,
+) -> Decision {
     let mut decision = Decision::about(event, &rule.id, &rule.title);
     decision.outcome = match rule.when.truth(facts) {
         Truth::True => Outcome::Fired,
@@ -136,30 +244,9 @@ fn judge(rule: &CompiledRule, event: &Event, facts: &Facts, now: DateTime<Utc>) 
                 }
             })
             .collect();
+        order.next(rule).record(&mut decision);
     }
     decision
-}
-
-fn refuse(decision: &mut Decision, outcome: Outcome, reason: &str) {
-    decision.outcome = outcome;
-    decision.reason = Some(reason.to_owned());
-    decision.effects.clear();
-}
-
-/// Takes the invitations out of a fired decision; held when nothing else is left.
-fn without_invitations(decision: &mut Decision, reason: &str) {
-    let before = decision.effects.len();
-    decision
-        .effects
-        .retain(|effect| !matches!(effect.action, Action::Invite { .. }));
-    if decision.effects.len() == before {
-        return;
-    }
-    decision.reason = Some(reason.to_owned());
-    decision.blocked_by = Some(BlockedBy::Suppression);
-    if decision.effects.is_empty() {
-        decision.outcome = Outcome::Held;
-    }
 }
 
 fn result(test: &Test, facts: &Facts, decisive: bool) -> ConditionResult {

@@ -18,6 +18,8 @@ mod event;
 mod explain;
 mod fact;
 mod finding;
+mod index;
+mod interval;
 mod lint;
 mod read;
 mod reference;
@@ -38,11 +40,12 @@ pub use document::{
     Beneficiary, Benefit, Cap, Caps, Hours, MAX_BYTES, MAX_CONDITIONS, MAX_NESTING, MAX_RULES, Op,
     ProgrammeCaps, RuleSet, SendAt,
 };
-pub use evaluate::{evaluate, evaluate_with};
+pub use evaluate::{decide, evaluate, evaluate_with};
 pub use event::{Event, EventKind};
 pub use explain::{Why, why};
 pub use fact::{FactDef, Kind, Whose, catalogue};
 pub use finding::{Finding, Severity};
+pub use index::{Binding, Case, Matcher, Method, Scratch};
 pub use lint::{PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_words};
 pub use reference::{FactRef, Fold, History, Window};
 pub use tree::Truth;

@@ -190,7 +190,7 @@ impl Test {
 }
 
 /// Whether a value has the shape of a kind; a value of the wrong shape counts as missing.
-fn fits(kind: Kind, value: &Value) -> bool {
+pub(crate) fn fits(kind: Kind, value: &Value) -> bool {
     match value {
         Value::Bool(_) => kind == Kind::Bool,
         Value::Int(_) => kind.is_number(),

@@ -11,8 +11,10 @@ use super::document::{
 };
 use super::event::EventKind;
 use super::finding::{Finding, at};
+use super::index::{Matcher, Method};
 use super::reference::FactRef;
-use super::tree::Node;
+use super::tree::{Node, Truth};
+use super::value::Facts;
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,11 +39,14 @@ pub struct CompiledRuleSet {
     partitions: BTreeMap<EventKind, Partition>,
 }
 
-/// The rules that listen to one event, in the order they are decided, and the facts they read.
-#[derive(Clone, Debug, Default)]
+/// The rules that listen to one event, in the order they are decided, the facts they read, and what finds those that hold.
+#[derive(Clone, Debug)]
 struct Partition {
     rules: Vec<Arc<CompiledRule>>,
     facts: BTreeSet<FactRef>,
+    matcher: Arc<Matcher>,
+    /// Places of the rules by the consents they need.
+    needs: BTreeMap<Vec<ConsentNeed>, Vec<u32>>,
 }
 
 /// One rule that may run.
@@ -123,6 +128,46 @@ impl CompiledRuleSet {
             .into_iter()
             .flat_map(|part| part.rules.iter().map(Arc::as_ref))
     }
+
+    /// A rule by its place in [`Self::listening`].
+    pub(crate) fn listener(&self, kind: EventKind, place: u32) -> Option<&CompiledRule> {
+        let place = usize::try_from(place).ok()?;
+        let part = self.partitions.get(&kind)?;
+        part.rules.get(place).map(Arc::as_ref)
+    }
+
+    /// Places of the rules that lack a consent.
+    pub(crate) fn not_granted(
+        &self,
+        kind: EventKind,
+        granted: &dyn Fn(ConsentNeed) -> bool,
+    ) -> impl Iterator<Item = u32> {
+        let groups = self.partitions.get(&kind).into_iter();
+        groups
+            .flat_map(|part| &part.needs)
+            .filter(move |(needs, _)| !needs.iter().all(|need| granted(*need)))
+            .flat_map(|(_, places)| places.iter().copied())
+    }
+
+    /// What finds the rules that hold for an event of this kind; numbered as they are decided.
+    pub fn matcher(&self, kind: EventKind) -> Option<&Matcher> {
+        self.partitions.get(&kind).map(|part| part.matcher.as_ref())
+    }
+
+    /// As [`Self::matcher`], made to work in a given way: for measuring and testing the ways against each other.
+    pub fn matcher_by(&self, kind: EventKind, method: Method) -> Option<Matcher> {
+        let part = self.partitions.get(&kind)?;
+        Some(Matcher::new(
+            part.rules.iter().map(|rule| &rule.when),
+            method,
+        ))
+    }
+
+    /// How many of the rules that listen to a kind hold by the plain tree walk: the oracle of [`Self::matcher`].
+    pub fn walk(&self, kind: EventKind, facts: &Facts) -> usize {
+        let holding = |rule: &&CompiledRule| rule.when.truth(facts) == Truth::True;
+        self.listening(kind).filter(holding).count()
+    }
 }
 
 impl CompiledRule {
@@ -136,6 +181,18 @@ impl CompiledRule {
         self.effects
             .iter()
             .any(|effect| matches!(effect, Action::Invite { .. }))
+    }
+
+    /// Whether nothing is left of it when asking is vetoed.
+    pub(crate) fn only_invites(&self) -> bool {
+        self.effects
+            .iter()
+            .all(|effect| matches!(effect, Action::Invite { .. }))
+    }
+
+    /// Whether every consent it needs stands.
+    pub(crate) fn allowed(&self, granted: &dyn Fn(ConsentNeed) -> bool) -> bool {
+        self.purposes.iter().all(|need| granted(*need))
     }
 }
 
@@ -174,19 +231,31 @@ pub fn compile(set: &RuleSet) -> Result<CompiledRuleSet, Vec<Finding>> {
 }
 
 fn partition(rules: &[Arc<CompiledRule>]) -> BTreeMap<EventKind, Partition> {
-    let mut partitions: BTreeMap<EventKind, Partition> = BTreeMap::new();
+    let mut listening: BTreeMap<EventKind, Vec<Arc<CompiledRule>>> = BTreeMap::new();
     for rule in rules {
         for kind in &rule.on {
-            let part = partitions.entry(*kind).or_default();
-            part.facts.extend(rule.facts.iter().cloned());
-            part.rules.push(Arc::clone(rule));
+            listening.entry(*kind).or_default().push(Arc::clone(rule));
         }
     }
-    for part in partitions.values_mut() {
-        part.rules
-            .sort_by_key(|rule| (!rule.suppresses(), -rule.priority, rule.place));
-    }
-    partitions
+    let part = |mut rules: Vec<Arc<CompiledRule>>| {
+        rules.sort_by_key(|rule| (!rule.suppresses(), -rule.priority, rule.place));
+        let facts = rules.iter().flat_map(|rule| rule.facts.iter().cloned());
+        let mut needs: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+        for (place, rule) in (0_u32..).zip(&rules) {
+            needs.entry(rule.purposes.clone()).or_default().push(place);
+        }
+        Partition {
+            facts: facts.collect(),
+            matcher: Arc::new(Matcher::new(
+                rules.iter().map(|rule| &rule.when),
+                Method::Auto,
+            )),
+            needs,
+            rules,
+        }
+    };
+    let parts = listening.into_iter();
+    parts.map(|(kind, rules)| (kind, part(rules))).collect()
 }
 
 fn compile_rule(
