@@ -15,7 +15,7 @@ use entity::{
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::{Value, json};
-use std::marker::PhantomData;
+use std::{collections::HashMap, marker::PhantomData};
 
 /// What a consent is limited to, e.g. one order (CR-24).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,50 @@ pub async fn require<'tx, P: Purpose>(
         transaction: PhantomData,
         purpose: PhantomData,
     })
+}
+
+/// Which unscoped consents of several people stand, under locks as [`require`] takes them, in one statement.
+pub struct Stands(HashMap<(AccountId, String), ConsentRecordId>);
+
+impl Stands {
+    /// The record of a consent that stands.
+    pub fn record(&self, subject: AccountId, purpose: &str) -> Option<ConsentRecordId> {
+        self.0.get(&(subject, purpose.to_owned())).copied()
+    }
+}
+
+/// Locks and reads the consents of several people to several purposes at once.
+///
+/// # Errors
+/// A database fault.
+pub async fn stand(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    subjects: &[AccountId],
+    purposes: &[&str],
+) -> Result<Stands> {
+    let mut standing = HashMap::new();
+    // Many people agreed to the same text: it is looked at once.
+    let mut texts: HashMap<(String, String), bool> = HashMap::new();
+    for row in store::lock_people(tx, subjects, purposes).await? {
+        if row.state != ConsentState::Granted || row.has_ended(ctx.env.now()) {
+            continue;
+        }
+        let text = (row.purpose.clone(), row.notice_sha256.clone());
+        let admits = match texts.get(&text) {
+            Some(known) => *known,
+            None => {
+                let admits =
+                    notice::still_admits(ctx, tx, &row.purpose, &row.notice_sha256).await?;
+                texts.insert(text, admits);
+                admits
+            }
+        };
+        if admits {
+            standing.insert((row.subject_id, row.purpose), row.record_id);
+        }
+    }
+    Ok(Stands(standing))
 }
 
 /// Whether a consent stands, without a lock: for showing, never for acting.

@@ -97,6 +97,23 @@ pub(super) async fn lock(
     Ok(row.one_by_key(tx).await?)
 }
 
+/// Unscoped consents of several people, locked in the order of their ids, so that two that lock the same people never wait
+/// for each other.
+pub(super) async fn lock_people(
+    tx: &DatabaseTransaction,
+    subjects: &[AccountId],
+    purposes: &[&str],
+) -> Result<Vec<Grant>> {
+    let rows = consent_state::Entity::find()
+        .filter(consent_state::Column::SubjectId.is_in(subjects.iter().copied()))
+        .filter(consent_state::Column::Purpose.is_in(purposes.iter().copied()))
+        .filter(consent_state::Column::ScopeKey.eq(""))
+        .order_by_asc(consent_state::Column::SubjectId)
+        .order_by_asc(consent_state::Column::Purpose)
+        .lock_exclusive();
+    Ok(rows.all(tx).await?)
+}
+
 /// Every scope of a purpose, locked.
 pub(super) async fn lock_all(
     tx: &DatabaseTransaction,

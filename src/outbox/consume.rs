@@ -8,13 +8,16 @@ use chrono::{DateTime, Duration, Utc};
 use entity::{ids::EventId, inbox, outbox};
 use futures_util::FutureExt;
 use sea_orm::{
-    ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::{Expr, OnConflict, Query},
 };
 use serde_json::Value;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 use uuid::Uuid;
 
 /// An event as a consumer sees it.
@@ -93,6 +96,29 @@ pub trait Consumer: Send + Sync {
         event: &Delivered,
         before: Value,
     ) -> Result<()>;
+
+    /// Whether events that wait together may share one transaction, handed to [`Consumer::handle_all`]. Such a consumer has
+    /// no `before`.
+    fn shares(&self) -> bool {
+        false
+    }
+
+    /// The effects of several events, in the order they came, in one transaction with their inbox rows. When it fails,
+    /// nothing of it holds and each event is handled by itself.
+    ///
+    /// # Errors
+    /// Rolls back.
+    async fn handle_all(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        events: &[&Delivered],
+    ) -> Result<()> {
+        for event in events {
+            self.handle(ctx, tx, event, Value::Null).await?;
+        }
+        Ok(())
+    }
 }
 
 /// All consumers of the house, filled by `app.rs`.
@@ -137,47 +163,143 @@ pub(super) async fn once(
         .await?;
     let mut rows: HashMap<EventId, outbox::Model> =
         rows.into_iter().map(|row| (row.id, row)).collect();
-    for id in &ids {
-        // An id without a row is from a database that was replaced: there is nothing to do for it.
-        if let Some(row) = rows.remove(id)
-            && row.done_at.is_none()
-            && row.dead_at.is_none()
-        {
-            Box::pin(one(ctx, registry, row)).await?;
+    // An id without a row is from a database that was replaced: there is nothing to do for it.
+    let waiting = ids.iter().filter_map(|id| rows.remove(id));
+    let waiting = waiting.filter(|row| row.done_at.is_none() && row.dead_at.is_none());
+    let events: Vec<(Delivered, i32)> = waiting
+        .map(|row| {
+            let attempts = row.attempts;
+            (Delivered::from(row), attempts)
+        })
+        .collect();
+    let mut done = Vec::with_capacity(events.len());
+    let handled = Box::pin(together(ctx, registry, &events)).await;
+    for (event, attempts) in &events {
+        if Box::pin(one(ctx, registry, (event, *attempts), &handled)).await? {
+            done.push(event.id);
         }
     }
+    finish(ctx, &done).await?;
     ctx.queue.ack(&messages).await?;
     Ok(messages.len())
 }
 
-async fn one(ctx: &Ctx, registry: &Registry, row: outbox::Model) -> Result<()> {
-    let attempts = row.attempts;
-    let event = Delivered::from(row);
+/// Consumer and event.
+type Pair = (&'static str, EventId);
+
+/// Lets the consumers that can take all their events at once, and says which pairs are through. What fails here is tried
+/// again event by event, so that one bad event does not hold up its neighbours.
+async fn together(ctx: &Ctx, registry: &Registry, events: &[(Delivered, i32)]) -> HashSet<Pair> {
+    let mut handled = HashSet::new();
+    for consumer in registry.0.iter().filter(|consumer| consumer.shares()) {
+        let wanted = |event: &&Delivered| consumer.kinds().contains(&event.kind.as_str());
+        let mine: Vec<&Delivered> = events
+            .iter()
+            .map(|(event, _)| event)
+            .filter(wanted)
+            .collect();
+        if mine.len() < 2 {
+            continue;
+        }
+        let shared = AssertUnwindSafe(share(ctx, consumer.as_ref(), &mine)).catch_unwind();
+        match shared.await {
+            Ok(Ok(())) => handled.extend(mine.iter().map(|event| (consumer.name(), event.id))),
+            Ok(Err(error)) => {
+                tracing::debug!(consumer = consumer.name(), error = ?error, "a batch failed; its events go one by one");
+            }
+            Err(_) => {
+                tracing::warn!(
+                    consumer = consumer.name(),
+                    "a batch panicked; its events go one by one"
+                );
+            }
+        }
+    }
+    handled
+}
+
+/// One transaction for several events; those a twin has handled are left out.
+async fn share(ctx: &Ctx, consumer: &dyn Consumer, events: &[&Delivered]) -> Result<()> {
+    let tx = ctx.db.begin_write().await?;
+    let mut insert = Query::insert();
+    insert.into_table(inbox::Entity).columns([
+        inbox::Column::Consumer,
+        inbox::Column::EventId,
+        inbox::Column::HandledAt,
+    ]);
+    for event in events {
+        let row: [Expr; 3] = [
+            consumer.name().into(),
+            event.id.0.into(),
+            ctx.env.now().into(),
+        ];
+        insert.values(row).map_err(AppError::internal)?;
+    }
+    insert
+        .on_conflict(
+            OnConflict::columns([inbox::Column::Consumer, inbox::Column::EventId])
+                .do_nothing()
+                .to_owned(),
+        )
+        .returning_col(inbox::Column::EventId);
+    let fresh = tx.query_all(&insert).await?;
+    let fresh = fresh
+        .iter()
+        .map(|row| row.try_get::<Uuid>("", "event_id"))
+        .collect::<Result<HashSet<_>, _>>()?;
+    let mine: Vec<&Delivered> = events
+        .iter()
+        .filter(|event| fresh.contains(&event.id.0))
+        .copied()
+        .collect();
+    if !mine.is_empty() {
+        consumer.handle_all(ctx, &tx, &mine).await?;
+    }
+    ctx.commit(tx).await
+}
+
+/// Hands an event to the consumers that have not had it; true when all are through.
+async fn one(
+    ctx: &Ctx,
+    registry: &Registry,
+    (event, attempts): (&Delivered, i32),
+    handled: &HashSet<Pair>,
+) -> Result<bool> {
     // One consumer's trouble is not another's: all get their turn, then the event waits for those that failed.
     let mut trouble: Option<(&'static str, AppError)> = None;
     for consumer in registry.of_kind(&event.kind) {
-        if let Err(error) = guarded(ctx, consumer.as_ref(), &event).await {
+        if handled.contains(&(consumer.name(), event.id)) {
+            continue;
+        }
+        if let Err(error) = guarded(ctx, consumer.as_ref(), event).await {
             tracing::warn!(event.kind = %event.kind, event.id = %event.id, consumer = consumer.name(), error = ?error, "an event failed");
             trouble.get_or_insert((consumer.name(), error));
         }
     }
-    if let Some((consumer, error)) = trouble {
-        return failed(ctx, &event, attempts, consumer, &error).await;
+    let Some((consumer, error)) = trouble else {
+        return Ok(true);
+    };
+    failed(ctx, event, attempts, consumer, &error).await?;
+    Ok(false)
+}
+
+/// What all consumers are through with is done.
+async fn finish(ctx: &Ctx, done: &[EventId]) -> Result<()> {
+    if done.is_empty() {
+        return Ok(());
     }
     let tx = ctx.db.begin_write().await?;
-    outbox::ActiveModel {
-        id: Set(event.id),
-        done_at: Set(Some(ctx.env.now())),
-        ..Default::default()
-    }
-    .update(&tx)
-    .await?;
+    outbox::Entity::update_many()
+        .col_expr(outbox::Column::DoneAt, Expr::value(Some(ctx.env.now())))
+        .filter(outbox::Column::Id.is_in(done.iter().copied()))
+        .exec(&tx)
+        .await?;
     ctx.commit(tx).await
 }
 
 /// A consumer that panics has failed like any other; the loop that called it lives on.
 async fn guarded(ctx: &Ctx, consumer: &dyn Consumer, event: &Delivered) -> Result<()> {
-    let handled = std::panic::AssertUnwindSafe(handle(ctx, consumer, event)).catch_unwind();
+    let handled = AssertUnwindSafe(handle(ctx, consumer, event)).catch_unwind();
     handled
         .await
         .unwrap_or_else(|_| Err(AppError::internal("the consumer panicked")))

@@ -30,15 +30,32 @@ pub async fn schedule(
     subject: impl Into<Uuid>,
     due_at: DateTime<Utc>,
 ) -> Result<()> {
-    let row = timer::ActiveModel {
-        id: Set(env.id::<TimerId>()),
-        kind: Set(kind.to_owned()),
-        subject_id: Set(subject.into()),
-        due_at: Set(due_at),
-        fired_at: Set(None),
-        cancelled_at: Set(None),
-        created_at: Set(env.now()),
-    };
+    schedule_all(tx, env, vec![(kind, subject.into(), due_at)]).await
+}
+
+/// As [`schedule`], several at once.
+///
+/// # Errors
+/// A database fault.
+pub async fn schedule_all(
+    tx: &DatabaseTransaction,
+    env: &Env,
+    due: Vec<(&'static str, Uuid, DateTime<Utc>)>,
+) -> Result<()> {
+    if due.is_empty() {
+        return Ok(());
+    }
+    let rows = due
+        .into_iter()
+        .map(|(kind, subject, due_at)| timer::ActiveModel {
+            id: Set(env.id::<TimerId>()),
+            kind: Set(kind.to_owned()),
+            subject_id: Set(subject),
+            due_at: Set(due_at),
+            fired_at: Set(None),
+            cancelled_at: Set(None),
+            created_at: Set(env.now()),
+        });
     let again = OnConflict::columns([timer::Column::Kind, timer::Column::SubjectId])
         .update_columns([
             timer::Column::DueAt,
@@ -46,7 +63,7 @@ pub async fn schedule(
             timer::Column::CancelledAt,
         ])
         .to_owned();
-    timer::Entity::insert(row)
+    timer::Entity::insert_many(rows)
         .on_conflict(again)
         .exec_without_returning(tx)
         .await?;
