@@ -6,13 +6,14 @@
 )]
 
 use entity::{
-    account, audit_entry, booking, booking_event, cap_lock, chain_head, checklist_item, complaint,
-    consent_record, consent_state, content_check, customer_tag, decision, deployment, idempotency,
-    inbox, invitation, invitation_share, ledger_entry, message, notice, outbox, payment,
-    payment_incident, photo, push_message, rating, reconciliation, reconciliation_difference,
-    referral, refresh_token, refund, reservation, reward, reward_event, ruleset, service, session,
-    shipping_report, staff, staff_task, subscribe_answer, subscribe_grant, suppression, timer,
-    trade_management, transfer, voucher, wechat_identity, work_order, worker,
+    account, audit_entry, backtest, booking, booking_event, cap_lock, chain_head, checklist_item,
+    complaint, consent_record, consent_state, content_check, customer_tag, decision, deployment,
+    evaluation, fact_shape, idempotency, inbox, invitation, invitation_share, ledger_entry,
+    message, notice, outbox, payment, payment_incident, photo, push_message, rating,
+    reconciliation, reconciliation_difference, referral, refresh_token, refund, reservation,
+    reward, reward_event, ruleset, service, session, shipping_report, staff, staff_task,
+    subscribe_answer, subscribe_grant, suppression, timer, trade_management, transfer, voucher,
+    wechat_identity, work_order, worker,
 };
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -40,7 +41,10 @@ async fn declared() -> DatabaseConnection {
         .register(consent_state::Entity)
         .register(content_check::Entity)
         .register(customer_tag::Entity)
+        .register(backtest::Entity)
         .register(decision::Entity)
+        .register(evaluation::Entity)
+        .register(fact_shape::Entity)
         .register(deployment::Entity)
         .register(idempotency::Entity)
         .register(inbox::Entity)

@@ -36,9 +36,6 @@ pub struct Model {
     /// What it caused.
     #[sea_orm(column_type = "JsonBinary")]
     pub effects: Json,
-    /// The facts as read, for replay.
-    #[sea_orm(column_type = "JsonBinary")]
-    pub facts: Json,
     /// When the row was written.
     pub created_at: DateTimeUtc,
 }

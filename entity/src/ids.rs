@@ -48,6 +48,8 @@ typed_id! {
     BookingEventId,
     /// A booking.
     BookingId,
+    /// A back-test.
+    BacktestId,
     /// A complaint.
     ComplaintId,
     /// A consent record.
@@ -56,6 +58,8 @@ typed_id! {
     ContentCheckId,
     /// A decision.
     DecisionId,
+    /// An event judged for a person.
+    EvaluationId,
     /// An outbox event.
     EventId,
     /// An invitation.

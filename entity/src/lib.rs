@@ -10,6 +10,7 @@ pub mod values;
 
 pub mod account;
 pub mod audit_entry;
+pub mod backtest;
 pub mod booking;
 pub mod booking_event;
 pub mod cap_lock;
@@ -22,6 +23,8 @@ pub mod content_check;
 pub mod customer_tag;
 pub mod decision;
 pub mod deployment;
+pub mod evaluation;
+pub mod fact_shape;
 pub mod idempotency;
 pub mod inbox;
 pub mod invitation;

@@ -381,6 +381,17 @@ words! {
         /// Was in force.
         Retired = "retired",
     }
+    /// How far a back-test is.
+    BacktestState {
+        /// Under way.
+        Running = "running",
+        /// Through.
+        Done = "done",
+        /// Stopped by somebody.
+        Cancelled = "cancelled",
+        /// Ended by a fault, or its node went away.
+        Failed = "failed",
+    }
     /// What an evaluation came to.
     DecisionOutcome {
         /// The rule fired.

@@ -1,11 +1,17 @@
 //! Carrying out what a rule decided, in the decision's transaction.
 
-use super::{caps, invite, reward, suppression, task};
+use super::{
+    asking::{self, Wanted},
+    caps, reward, suppression, task,
+};
 use crate::{
-    consent::{self, ReferralLink, ReferralProfiling},
+    consent::{self, Purpose as _, ReferralLink, ReferralProfiling, Stands},
     kernel::{AppError, Code, Result},
     platform::{Ctx, OneByKey, vault},
-    rule::{Action, Beneficiary, BlockedBy, Caps, EventKind, NamedBenefit, ResolvedEffect},
+    rule::{
+        Action, Beneficiary, BlockedBy, Caps, CompiledRuleSet, EventKind, NamedBenefit,
+        ResolvedEffect,
+    },
 };
 use entity::{
     customer_tag,
@@ -89,7 +95,7 @@ fn recipient(cause: &Cause, to: Beneficiary) -> Option<AccountId> {
 
 /// Whether the friend's link still says what the event said, under a lock: a refund that comes now waits and then takes
 /// back what is given here, one that came before is seen (REF-05).
-async fn stands(tx: &DatabaseTransaction, cause: &Cause) -> Result<bool> {
+async fn stands_yet(tx: &DatabaseTransaction, cause: &Cause) -> Result<bool> {
     let need_qualified = match cause.event {
         EventKind::ReferralQualified => true,
         EventKind::ReferralRedeemed => false,
@@ -109,35 +115,66 @@ async fn stands(tx: &DatabaseTransaction, cause: &Cause) -> Result<bool> {
     }))
 }
 
-/// Carries out one effect. Consents and counters are locked by the caller, all at once and in order.
+/// Carries out effects, in order. Consents and counters are locked by the caller, all at once and in order; `stands` are the
+/// consents he found. Invitations that follow each other are written together.
 ///
 /// # Errors
 /// A database fault. What the law or a cap forbids is an answer, not an error.
-pub async fn apply(
+pub async fn apply_all(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
+    (set, stands): (&CompiledRuleSet, &Stands),
+    effects: &[(&Cause, &ResolvedEffect)],
+) -> Result<Vec<Applied>> {
+    let mut answers = Vec::with_capacity(effects.len());
+    let mut waiting: Vec<Wanted<'_>> = Vec::new();
+    for (cause, effect) in effects {
+        if matches!(effect.action, Action::Invite { .. }) && !of_link(cause.event) {
+            let record = stands.record(cause.customer_id, ReferralProfiling::KEY);
+            waiting.push(Wanted {
+                cause,
+                effect,
+                record,
+            });
+            continue;
+        }
+        // What follows may look at the invitations before it, or take them back.
+        answers.extend(asking::invite_all(ctx, tx, set, &std::mem::take(&mut waiting)).await?);
+        answers.push(apply(ctx, tx, (set, stands), cause, effect).await?);
+    }
+    answers.extend(asking::invite_all(ctx, tx, set, &waiting).await?);
+    Ok(answers)
+}
+
+/// Whether an effect of this event holds only while the friend's link says what the event said.
+const fn of_link(event: EventKind) -> bool {
+    matches!(
+        event,
+        EventKind::ReferralQualified | EventKind::ReferralRedeemed
+    )
+}
+
+async fn apply(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    (set, stands): (&CompiledRuleSet, &Stands),
     cause: &Cause,
     effect: &ResolvedEffect,
 ) -> Result<Applied> {
     let id = cause.effect_id(cause.customer_id, effect.slot);
-    if !stands(tx, cause).await? {
+    if !stands_yet(tx, cause).await? {
         return Ok(Applied::Undone);
     }
     match &effect.action {
-        Action::Invite {
-            template,
-            send,
-            expires_after,
-        } => {
-            let wish = invite::Wish {
-                template,
-                send: *send,
-                not_before: effect.not_before,
-                hours: effect.hours,
-                expires_after: *expires_after,
-                effect_id: id,
+        Action::Invite { .. } => {
+            let record = stands.record(cause.customer_id, ReferralProfiling::KEY);
+            let wanted = Wanted {
+                cause,
+                effect,
+                record,
             };
-            invite::apply(ctx, tx, cause, wish).await
+            let answer = asking::invite_all(ctx, tx, set, &[wanted]).await?;
+            Ok(answer.into_iter().next().unwrap_or(Applied::Already))
         }
         Action::Grant {
             to,

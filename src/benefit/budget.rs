@@ -89,15 +89,15 @@ async fn rule_promised(
         .saturating_add(open.saturating_mul(one_friend(set))))
 }
 
-/// Whether one more invitation of a rule can be kept: its friend's welcome and thanks are reserved with it.
-pub(super) async fn fits_invitation(
+/// What a rule has promised so far, and what one more of its invitations reserves: its friend's welcome and thanks.
+pub(super) async fn of_invitations(
     ctx: &Ctx,
     db: &impl ConnectionTrait,
     set: &CompiledRuleSet,
-    (rule, budget): (&str, i64),
-) -> Result<bool> {
+    rule: &str,
+) -> Result<(i64, i64)> {
     let promised = rule_promised(db, set, rule, ctx.env.now()).await?;
-    Ok(promised.saturating_add(one_friend(set)) <= budget)
+    Ok((promised, one_friend(set)))
 }
 
 /// A welcome about to be promised or given.

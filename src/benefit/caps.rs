@@ -4,8 +4,7 @@ use super::{apply::Cause, budget};
 use crate::{
     kernel::{Env, Result},
     platform::Ctx,
-    referral,
-    rule::{BlockedBy, Cap},
+    rule::Cap,
 };
 use chrono::{DateTime, Duration, Utc};
 use entity::{
@@ -16,40 +15,43 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QuerySelect, sea_query::OnConflict,
+    QueryOrder, QuerySelect, sea_query::OnConflict,
 };
 
 /// Between two invitations of the engine to one person (REF-23: at most one marketing contact a week).
-const FATIGUE: Duration = Duration::days(7);
+pub(super) const FATIGUE: Duration = Duration::days(7);
 /// The span of `referral.per_quarter`.
-const QUARTER: Duration = Duration::days(90);
+pub(super) const QUARTER: Duration = Duration::days(90);
 
 /// Locks named counters, always in the order of their names, so that two that need the same never wait for each other.
 pub(super) async fn lock(tx: &DatabaseTransaction, env: &Env, mut keys: Vec<String>) -> Result<()> {
     keys.sort();
     keys.dedup();
-    for key in keys {
-        let row = cap_lock::ActiveModel {
-            key: Set(key.clone()),
-            created_at: Set(env.now()),
-        };
-        cap_lock::Entity::insert(row)
-            .on_conflict(
-                OnConflict::column(cap_lock::Column::Key)
-                    .do_nothing()
-                    .to_owned(),
-            )
-            .exec_without_returning(tx)
-            .await?;
-        cap_lock::Entity::find_by_id(key)
-            .lock_exclusive()
-            .all(tx)
-            .await?;
+    if keys.is_empty() {
+        return Ok(());
     }
+    let rows = keys.iter().map(|key| cap_lock::ActiveModel {
+        key: Set(key.clone()),
+        created_at: Set(env.now()),
+    });
+    cap_lock::Entity::insert_many(rows)
+        .on_conflict(
+            OnConflict::column(cap_lock::Column::Key)
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
+    cap_lock::Entity::find()
+        .filter(cap_lock::Column::Key.is_in(keys))
+        .order_by_asc(cap_lock::Column::Key)
+        .lock_exclusive()
+        .all(tx)
+        .await?;
     Ok(())
 }
 
-fn since(now: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
+pub(super) fn since(now: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
     now.checked_sub_signed(span)
         .unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
@@ -74,59 +76,8 @@ pub async fn hold_counters(tx: &DatabaseTransaction, env: &Env, keys: Vec<String
     lock(tx, env, keys).await
 }
 
-/// Whether one more invitation is within every limit; what stands in the way otherwise.
-pub(super) async fn admit_invitation(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    cause: &Cause,
-) -> Result<Option<BlockedBy>> {
-    let keys = vec![of_customer(cause.customer_id), of_rule(&cause.rule_id)];
-    lock(tx, &ctx.env, keys).await?;
-    let now = ctx.env.now();
-    let mine = || asked().filter(invitation::Column::CustomerId.eq(cause.customer_id));
-    if mine()
-        .filter(invitation::Column::CreatedAt.gt(since(now, FATIGUE)))
-        .count(tx)
-        .await?
-        > 0
-    {
-        return Ok(Some(BlockedBy::Fatigue));
-    }
-    let quarter = mine()
-        .filter(invitation::Column::CreatedAt.gt(since(now, QUARTER)))
-        .count(tx)
-        .await?;
-    if quarter >= ctx.config.referral.per_quarter {
-        return Ok(Some(BlockedBy::Cap));
-    }
-    let by_rule = |query: sea_orm::Select<invitation::Entity>| {
-        query.filter(invitation::Column::RuleId.eq(&cause.rule_id))
-    };
-    for cap in &cause.caps.per_customer {
-        if by_rule(mine()).filter(newer(*cap, now)).count(tx).await? >= u64::from(cap.times) {
-            return Ok(Some(BlockedBy::Cap));
-        }
-    }
-    for cap in &cause.caps.per_rule {
-        if by_rule(asked()).filter(newer(*cap, now)).count(tx).await? >= u64::from(cap.times) {
-            return Ok(Some(BlockedBy::Cap));
-        }
-    }
-    let Some(budget) = cause.caps.budget_fen else {
-        return Ok(None);
-    };
-    let live = referral::live(ctx, tx).await?;
-    let rule = (cause.rule_id.as_str(), budget);
-    let fits = budget::fits_invitation(ctx, tx, &live.rules, rule).await?;
-    Ok((!fits).then_some(BlockedBy::Cap))
-}
-
-fn newer(cap: Cap, now: DateTime<Utc>) -> sea_orm::sea_query::Expr {
-    invitation::Column::CreatedAt.gt(since(now, cap.per.get()))
-}
-
 /// Invitations the engine made and nobody took back: what was asked of people.
-fn asked() -> sea_orm::Select<invitation::Entity> {
+pub(super) fn asked() -> sea_orm::Select<invitation::Entity> {
     invitation::Entity::find()
         .filter(invitation::Column::Source.eq(InvitationSource::Rule))
         .filter(

@@ -1,17 +1,9 @@
 //! Asking a satisfied customer to recommend: the row, its code, its hour.
 
-use super::{
-    apply::{Applied, Cause, missing},
-    caps, schedule,
-    suppression::open_suppression,
-    words,
-};
 use crate::{
-    consent::{self, ReferralProfiling},
-    kernel::{Result, Span},
-    outbox::timer,
+    kernel::Result,
     platform::{Ctx, vault},
-    rule::{BlockedBy, Hours, SendAt},
+    rule::Hours,
 };
 use chrono::{DateTime, Utc};
 use entity::{
@@ -19,10 +11,7 @@ use entity::{
     invitation,
     values::{InvitationSource, InvitationStatus},
 };
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
 
 /// Timer: an invitation's hour has come.
 pub(super) const SEND_DUE: &str = "invitation.send_due.v1";
@@ -30,71 +19,6 @@ pub(super) const SEND_DUE: &str = "invitation.send_due.v1";
 pub(super) const EXPIRY_DUE: &str = "invitation.expiry_due.v1";
 /// Letters of a code: 26 × 5 bits = 130 bits of randomness (SEC-26), and short enough for WeChat's scene.
 pub(super) const CODE_LENGTH: usize = 26;
-
-/// What the rule wishes.
-pub(super) struct Wish<'a> {
-    pub(super) template: &'a str,
-    pub(super) send: SendAt,
-    pub(super) not_before: DateTime<Utc>,
-    pub(super) hours: Option<Hours>,
-    pub(super) expires_after: Option<Span>,
-    pub(super) effect_id: String,
-}
-
-/// Consent under lock, then suppression, then caps, then the row: in this order, so that nothing is counted or looked
-/// up about a person who said no.
-pub(super) async fn apply(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    cause: &Cause,
-    wish: Wish<'_>,
-) -> Result<Applied> {
-    let done = invitation::Entity::find()
-        .filter(invitation::Column::EffectId.eq(&wish.effect_id))
-        .count(tx)
-        .await?;
-    if done > 0 {
-        return Ok(Applied::Already);
-    }
-    let proof = consent::require::<ReferralProfiling>(ctx, tx, cause.customer_id, None).await;
-    let record = match proof {
-        Ok(granted) => granted.record_id(),
-        Err(error) => {
-            return missing::<()>(Err(error)).map(|blocked| blocked.unwrap_or(Applied::Already));
-        }
-    };
-    if open_suppression(tx, cause.customer_id, ctx.env.now()).await? {
-        return Ok(Applied::Blocked(BlockedBy::Suppression));
-    }
-    if let Some(blocked) = caps::admit_invitation(ctx, tx, cause).await? {
-        return Ok(Applied::Blocked(blocked));
-    }
-    let scheduled_at = schedule::send_at(
-        wish.not_before.max(ctx.env.now()),
-        wish.send,
-        wish.hours,
-        &ctx.config.referral,
-    );
-    let lasts = wish.expires_after.unwrap_or_else(|| Span::days(14));
-    let row = New {
-        customer_id: cause.customer_id,
-        source: InvitationSource::Rule,
-        rule: Some((cause.rule_id.clone(), cause.ruleset_version)),
-        booking_id: cause.booking_id,
-        effect_id: wish.effect_id,
-        message: words::invitation(&ctx.config.controller, wish.template),
-        consent_record_id: Some(record),
-        hours: wish.hours,
-        scheduled_at,
-        expires_at: Some(scheduled_at + lasts.get()),
-    };
-    let Some(id) = insert(ctx, tx, row).await? else {
-        return Ok(Applied::Already);
-    };
-    timer::schedule(tx, &ctx.env, SEND_DUE, id, scheduled_at).await?;
-    timer::schedule(tx, &ctx.env, EXPIRY_DUE, id, scheduled_at + lasts.get()).await?;
-    Ok(Applied::Done(id.to_string()))
-}
 
 /// An invitation about to be written.
 pub(super) struct New {
@@ -123,17 +47,12 @@ pub(super) fn hours(row: &invitation::Model) -> Option<Hours> {
     })
 }
 
-/// Writes it; `None` when its effect id exists. A code of one's own needs no sending.
-pub(super) async fn insert(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    new: New,
-) -> Result<Option<InvitationId>> {
-    let id: InvitationId = ctx.env.id();
+/// The row of a new invitation. A code of one's own needs no sending.
+pub(super) fn row(ctx: &Ctx, id: InvitationId, new: New) -> invitation::ActiveModel {
     let now = ctx.env.now();
     let own = new.source == InvitationSource::Own;
     let (rule_id, ruleset_version) = new.rule.unzip();
-    let row = invitation::ActiveModel {
+    invitation::ActiveModel {
         id: Set(id),
         customer_id: Set(new.customer_id),
         code: Set(vault::random_code(CODE_LENGTH)),
@@ -158,8 +77,17 @@ pub(super) async fn insert(
         closed_at: Set(None),
         expires_at: Set(new.expires_at),
         created_at: Set(now),
-    };
-    let made = invitation::Entity::insert(row)
+    }
+}
+
+/// Writes it; `None` when its effect id exists.
+pub(super) async fn insert(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    new: New,
+) -> Result<Option<InvitationId>> {
+    let id: InvitationId = ctx.env.id();
+    let made = invitation::Entity::insert(row(ctx, id, new))
         .on_conflict(
             OnConflict::column(invitation::Column::EffectId)
                 .do_nothing()

@@ -273,6 +273,12 @@ pub struct Referral {
     pub thanks_per_month: u64,
     /// Thank-yous in 365 days.
     pub thanks_per_year: u64,
+    /// One in so many events keeps the decisions of all rules; 0 is none.
+    pub sample_not_fired: u32,
+    /// How long the facts of an event are kept.
+    pub keep_facts: Span,
+    /// How long decisions are kept.
+    pub keep_decisions: Span,
 }
 
 /// Calls per minute.

@@ -3,7 +3,7 @@
 use crate::{
     kernel::{Cursor, Result},
     platform::Ctx,
-    rule::{BlockedBy, Decision, EventKind, Facts, Outcome},
+    rule::{BlockedBy, Decision, EventKind, Outcome},
 };
 use entity::{
     decision,
@@ -11,12 +11,10 @@ use entity::{
     values::DecisionOutcome,
 };
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::OnConflict,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The engine's outcome as stored.
 pub(super) fn stored(outcome: Outcome) -> DecisionOutcome {
@@ -41,29 +39,19 @@ pub(super) struct New<'a> {
     pub(super) booking: Option<BookingId>,
     pub(super) version: i32,
     pub(super) effects: Vec<String>,
-    pub(super) facts: &'a Facts,
 }
 
-/// Stores it; the same event, customer and rule are stored once.
-pub(super) async fn record(ctx: &Ctx, tx: &DatabaseTransaction, new: New<'_>) -> Result<()> {
-    let one = new.decision;
-    let row = decision::ActiveModel {
-        id: Set(ctx.env.id::<DecisionId>()),
-        event_id: Set(EventId(one.event_id)),
-        event_kind: Set(one.event.name().to_owned()),
-        customer_id: Set(AccountId(one.customer_id)),
-        booking_id: Set(new.booking),
-        rule_id: Set(one.rule_id.clone()),
-        rule_title: Set(one.title.clone()),
-        ruleset_version: Set(new.version),
-        outcome: Set(stored(one.outcome)),
-        blocked_by: Set(one.blocked_by.map(word)),
-        conditions: Set(serde_json::to_value(&one.conditions)?),
-        effects: Set(json!({ "done": new.effects, "reason": one.reason })),
-        facts: Set(serde_json::to_value(new.facts)?),
-        created_at: Set(ctx.env.now()),
-    };
-    decision::Entity::insert(row)
+/// Stores them; the same event, customer and rule are stored once.
+pub(super) async fn record_all(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    all: Vec<New<'_>>,
+) -> Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    let rows = all.into_iter().map(|new| row(ctx, new));
+    decision::Entity::insert_many(rows.collect::<Result<Vec<_>>>()?)
         .on_conflict(
             OnConflict::columns([
                 decision::Column::EventId,
@@ -78,11 +66,29 @@ pub(super) async fn record(ctx: &Ctx, tx: &DatabaseTransaction, new: New<'_>) ->
     Ok(())
 }
 
+fn row(ctx: &Ctx, new: New<'_>) -> Result<decision::ActiveModel> {
+    let one = new.decision;
+    Ok(decision::ActiveModel {
+        id: Set(ctx.env.id::<DecisionId>()),
+        event_id: Set(EventId(one.event_id)),
+        event_kind: Set(one.event.name().to_owned()),
+        customer_id: Set(AccountId(one.customer_id)),
+        booking_id: Set(new.booking),
+        rule_id: Set(one.rule_id.clone()),
+        rule_title: Set(one.title.clone()),
+        ruleset_version: Set(new.version),
+        outcome: Set(stored(one.outcome)),
+        blocked_by: Set(one.blocked_by.map(word)),
+        conditions: Set(serde_json::to_value(&one.conditions)?),
+        effects: Set(json!({ "done": new.effects, "reason": one.reason })),
+        created_at: Set(ctx.env.now()),
+    })
+}
+
 /// What decisions to list.
 #[derive(Default)]
 pub(super) struct Filter {
     pub(super) customer: Option<AccountId>,
-    pub(super) booking: Option<BookingId>,
     pub(super) event: Option<Which>,
 }
 
@@ -103,9 +109,6 @@ pub(super) async fn page(
     if let Some(customer) = filter.customer {
         query = query.filter(decision::Column::CustomerId.eq(customer));
     }
-    if let Some(booking) = filter.booking {
-        query = query.filter(decision::Column::BookingId.eq(booking));
-    }
     match filter.event {
         Some(Which::One(event)) => query = query.filter(decision::Column::EventId.eq(event)),
         Some(Which::Kind(kind)) => {
@@ -117,17 +120,4 @@ pub(super) async fn page(
         query = query.filter(decision::Column::Id.lt(DecisionId(before)));
     }
     Ok(query.all(db).await?)
-}
-
-/// Empties the fact snapshots of a person who has withdrawn; the reasons stay as proof (CR-33, PIPL-39).
-pub(super) async fn forget_facts(tx: &DatabaseTransaction, customer: AccountId) -> Result<()> {
-    decision::Entity::update_many()
-        .col_expr(
-            decision::Column::Facts,
-            Expr::value(Value::Object(serde_json::Map::new())),
-        )
-        .filter(decision::Column::CustomerId.eq(customer))
-        .exec(tx)
-        .await?;
-    Ok(())
 }

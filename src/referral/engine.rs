@@ -1,28 +1,23 @@
-//! From an event to decisions and effects, in the consumer's transaction.
+//! From events to cases: which ones the rules are asked about, and which may be judged together.
 
-use super::{
-    decision::{self, New},
-    facts::{self, About},
-    live::{LiveSet, live},
-};
+use super::{evaluation, judge, live::live};
 use crate::{
-    benefit::{self, Applied, Cause, Qualified, Redeemed, Reversed},
+    benefit::{Qualified, Redeemed, Reversed},
     booking::BookingCompleted,
     complaint::{ComplaintOpened, ComplaintResolved, ComplaintSlaBreached},
-    consent::{self, ConsentGranted, ConsentWithdrawn, ReferralLink, ReferralProfiling},
-    kernel::{AppError, Code, Result},
+    consent::{ConsentGranted, ConsentWithdrawn},
+    kernel::Result,
     outbox::{Consumer, Delivered, Event as OutboxEvent, Registry},
     payment::PaymentSucceeded,
     platform::Ctx,
     rating::RatingSubmitted,
-    rule::{
-        self, BlockedBy, ConsentNeed, Decision, Event, EventKind, FactRef, Facts, Outcome, Whose,
-    },
+    rule::{Event, EventKind},
 };
+use chrono::{DateTime, Utc};
 use entity::ids::{AccountId, BookingId, ComplaintId, ReferralId};
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 /// Registers the engine.
 pub fn consumers(registry: Registry) -> Registry {
@@ -33,15 +28,15 @@ struct Engine;
 
 /// What an event says, whatever its kind.
 #[derive(serde::Deserialize)]
-struct Told {
+pub(super) struct Told {
     customer_id: Option<AccountId>,
     account_id: Option<AccountId>,
     purpose: Option<String>,
-    complaint_id: Option<ComplaintId>,
+    pub(super) complaint_id: Option<ComplaintId>,
     inviter_id: Option<AccountId>,
-    invitee_id: Option<AccountId>,
-    booking_id: Option<BookingId>,
-    referral_id: Option<ReferralId>,
+    pub(super) invitee_id: Option<AccountId>,
+    pub(super) booking_id: Option<BookingId>,
+    pub(super) referral_id: Option<ReferralId>,
 }
 
 impl Told {
@@ -82,210 +77,96 @@ impl Consumer for Engine {
         event: &Delivered,
         _: Value,
     ) -> Result<()> {
-        let name = event.kind.strip_suffix(".v1").unwrap_or(&event.kind);
-        let told: Told = event.read()?;
-        let (Some(kind), Some(customer)) = (EventKind::parse(name), told.about()) else {
-            return Ok(());
-        };
-        let live = live(ctx, tx).await?;
-        if !live.rules.listens_to(kind) {
-            return Ok(());
+        self.handle_all(ctx, tx, &[event]).await
+    }
+
+    fn shares(&self) -> bool {
+        true
+    }
+
+    async fn handle_all(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        events: &[&Delivered],
+    ) -> Result<()> {
+        let mut cases = Vec::with_capacity(events.len());
+        for event in events {
+            cases.extend(case(event)?);
         }
-        let case = Case {
-            event: Event {
-                id: event.id.0,
-                kind,
-                customer_id: customer.0,
-            },
-            customer,
-            told,
-        };
-        Box::pin(decide(ctx, tx, &live, &case)).await
+        let live = live(ctx, tx).await?;
+        cases.retain(|case| live.rules.listens_to(case.event.kind));
+        for round in rounds(cases) {
+            Box::pin(judge::all(ctx, tx, &live, &round)).await?;
+        }
+        Ok(())
     }
 }
 
+/// The case an event makes, if it is about somebody the rules decide about.
+fn case(event: &Delivered) -> Result<Option<Case>> {
+    let name = event.kind.strip_suffix(".v1").unwrap_or(&event.kind);
+    let told: Told = event.read()?;
+    let (Some(kind), Some(customer)) = (EventKind::parse(name), told.about()) else {
+        return Ok(None);
+    };
+    Ok(Some(Case {
+        event: Event {
+            id: event.id.0,
+            kind,
+            customer_id: customer.0,
+        },
+        customer,
+        told,
+        occurred_at: event.occurred_at,
+    }))
+}
+
+/// Cases that may be judged together: of one kind, because a kind has its own facts, and each about other people than the
+/// rest, because what is done for a case changes what the next one about the same people finds. Their order stays.
+fn rounds(cases: Vec<Case>) -> Vec<Vec<Case>> {
+    let mut rounds: Vec<Vec<Case>> = Vec::new();
+    let mut last: HashMap<AccountId, usize> = HashMap::new();
+    for case in cases {
+        let people = [Some(case.customer), case.told.invitee_id];
+        let after = people.iter().flatten().filter_map(|one| last.get(one));
+        let from = after.max().map_or(0, |round| round + 1);
+        let fits = |round: &Vec<Case>| {
+            round
+                .first()
+                .is_some_and(|one: &Case| one.event.kind == case.event.kind)
+        };
+        let found = rounds.iter().skip(from).position(fits);
+        let place = found.map_or(rounds.len(), |place| from + place);
+        if place == rounds.len() {
+            rounds.push(Vec::new());
+        }
+        for one in people.into_iter().flatten() {
+            last.insert(one, place);
+        }
+        if let Some(round) = rounds.get_mut(place) {
+            round.push(case);
+        }
+    }
+    rounds
+}
+
 /// One event about one person.
-struct Case {
-    event: Event,
-    customer: AccountId,
-    told: Told,
+pub(super) struct Case {
+    pub(super) event: Event,
+    pub(super) customer: AccountId,
+    pub(super) told: Told,
+    pub(super) occurred_at: DateTime<Utc>,
 }
 
 impl Case {
     /// The visit, when it is the customer's own: on `referral.*` it is his friend's and stays out of what is kept about
     /// him.
-    fn own_booking(&self) -> Option<BookingId> {
+    pub(super) fn own_booking(&self) -> Option<BookingId> {
         self.told
             .booking_id
             .filter(|_| self.told.referral_id.is_none())
     }
-}
-
-/// Purposes the people of a case have granted, under locks that last as long as the transaction (CR-36): a withdrawal
-/// that comes now waits until everything that rests on the consent is done.
-struct Consents {
-    customer: bool,
-    invitee: bool,
-}
-
-impl Consents {
-    /// The rows are locked in the order of the people's ids, so that two cases about the same two people never wait for
-    /// each other.
-    async fn lock(ctx: &Ctx, tx: &DatabaseTransaction, case: &Case) -> Result<Self> {
-        let mut found = Self {
-            customer: false,
-            invitee: false,
-        };
-        let invitee = case.told.invitee_id;
-        if let Some(friend) = invitee.filter(|friend| *friend < case.customer) {
-            found.invitee = stands(consent::require::<ReferralLink>(ctx, tx, friend, None).await)?;
-        }
-        let own = consent::require::<ReferralProfiling>(ctx, tx, case.customer, None).await;
-        found.customer = stands(own)?;
-        if let Some(friend) = invitee.filter(|friend| *friend >= case.customer) {
-            found.invitee = stands(consent::require::<ReferralLink>(ctx, tx, friend, None).await)?;
-        }
-        Ok(found)
-    }
-
-    fn holds(&self, need: ConsentNeed) -> bool {
-        match (need.purpose, need.of) {
-            ("referral_profiling", Whose::Customer) => self.customer,
-            ("referral_link", Whose::Invitee) => self.invitee,
-            _ => false,
-        }
-    }
-
-    /// Whether a fact may be read at all.
-    fn allows(&self, fact: &FactRef) -> bool {
-        let Ok(meaning) = fact.meaning() else {
-            return false;
-        };
-        meaning
-            .consent
-            .is_none_or(|(purpose, of)| self.holds(ConsentNeed { purpose, of }))
-    }
-}
-
-fn stands<T>(proof: Result<T>) -> Result<bool> {
-    match proof {
-        Ok(_) => Ok(true),
-        Err(AppError {
-            code: Code::ConsentRequired,
-            ..
-        }) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Consents first, then every counter the fired effects need, then the effects: one order for all, so that two events
-/// never wait for each other.
-async fn decide(ctx: &Ctx, tx: &DatabaseTransaction, live: &LiveSet, case: &Case) -> Result<()> {
-    let consents = Consents::lock(ctx, tx, case).await?;
-    let wanted: BTreeSet<FactRef> = live
-        .rules
-        .facts_for(case.event.kind)
-        .filter(|fact| consents.allows(fact))
-        .cloned()
-        .collect();
-    let about = About {
-        customer: case.customer,
-        booking: case.told.booking_id,
-        referral: case.told.referral_id,
-        complaint: case.told.complaint_id,
-    };
-    let facts = facts::read(ctx, tx, about, &wanted).await?;
-    let granted = |need: ConsentNeed| consents.holds(need);
-    let now = ctx.env.now();
-    let decisions = rule::evaluate_with(&live.rules, &case.event, &facts, now, &granted);
-    let keys = decisions.iter().flat_map(|one| {
-        let why = cause(live, case, one);
-        let effects = one.effects.iter();
-        effects
-            .flat_map(|effect| benefit::counters(&why, effect))
-            .collect::<Vec<_>>()
-    });
-    benefit::hold_counters(tx, &ctx.env, keys.collect()).await?;
-    let nothing = Facts::new();
-    for mut one in decisions {
-        let effects = if one.outcome == Outcome::Fired {
-            act(ctx, tx, live, case, &mut one).await?
-        } else {
-            Vec::new()
-        };
-        // Where a consent is missing nothing of this person was looked at, and that is all there is to say.
-        let missing = one.blocked_by == Some(BlockedBy::Consent);
-        if missing {
-            one.conditions.clear();
-            one.reason = Some(without(&one, &consents).into());
-        }
-        let new = New {
-            decision: &one,
-            booking: case.own_booking(),
-            version: live.version,
-            effects,
-            facts: if missing { &nothing } else { &facts },
-        };
-        decision::record(ctx, tx, new).await?;
-    }
-    Ok(())
-}
-
-/// Which consent is missing, to be read by the person the decision is about. Of his friend it says no more than the law
-/// makes of every friend.
-fn without(one: &Decision, consents: &Consents) -> &'static str {
-    let own = one.purposes.iter().any(|need| need.of == Whose::Customer);
-    if own && !consents.customer {
-        "您没有同意“转介绍邀约的个性化判断”,所以我们没有读取您的资料,也没有作出判断。"
-    } else {
-        "这项权益要以好友自己的单独同意为前提,现在没有这个前提,所以没有作出判断。"
-    }
-}
-
-fn cause(live: &LiveSet, case: &Case, one: &Decision) -> Cause {
-    Cause {
-        event_id: entity::ids::EventId(case.event.id),
-        event: case.event.kind,
-        customer_id: case.customer,
-        invitee_id: case.told.invitee_id,
-        referral_id: case.told.referral_id,
-        booking_id: case.own_booking(),
-        rule_id: one.rule_id.clone(),
-        ruleset_version: live.version,
-        caps: one.caps.clone(),
-    }
-}
-
-/// Carries out the effects of a fired rule. If something stands in the way of all of them, the decision is held; if their
-/// cause is gone, nothing follows.
-async fn act(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    live: &LiveSet,
-    case: &Case,
-    one: &mut Decision,
-) -> Result<Vec<String>> {
-    let why = cause(live, case, one);
-    let (mut done, mut blocked, mut undone) = (Vec::new(), None, false);
-    for effect in &one.effects {
-        match benefit::apply(ctx, tx, &why, effect).await? {
-            Applied::Done(id) => done.push(id),
-            Applied::Already => {}
-            Applied::Blocked(by) => blocked = blocked.or(Some(by)),
-            Applied::Undone => undone = true,
-        }
-    }
-    if !done.is_empty() {
-        return Ok(done);
-    }
-    if undone {
-        one.outcome = Outcome::Not;
-        one.reason = Some("好友的订单已全额退款,不再发放".into());
-    } else if blocked.is_some() {
-        one.outcome = Outcome::Held;
-        one.blocked_by = blocked;
-    }
-    Ok(done)
 }
 
 /// What was read of a person goes when his consent does.
@@ -310,7 +191,7 @@ impl Consumer for Forgetting {
     ) -> Result<()> {
         let withdrawn: ConsentWithdrawn = event.read()?;
         if withdrawn.purpose == "referral_profiling" {
-            decision::forget_facts(tx, withdrawn.account_id).await?;
+            evaluation::forget_facts(tx, withdrawn.account_id).await?;
         }
         Ok(())
     }

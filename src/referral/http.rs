@@ -2,6 +2,8 @@
 
 use super::{
     decision::{self, Filter, Which},
+    evaluation::Of,
+    recall::{self, Recalled},
     why::{self, WhyOut},
 };
 use crate::{
@@ -60,7 +62,8 @@ struct DecisionQuery {
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct DecisionOut {
-    id: DecisionId,
+    /// Null when the decision was made again from the recorded facts instead of being stored.
+    id: Option<DecisionId>,
     event_id: EventId,
     event: String,
     customer_id: AccountId,
@@ -81,7 +84,7 @@ struct DecisionOut {
 
 fn out(row: table::Model) -> DecisionOut {
     DecisionOut {
-        id: row.id,
+        id: Some(row.id),
         event_id: row.event_id,
         event: row.event_kind,
         customer_id: row.customer_id,
@@ -97,6 +100,32 @@ fn out(row: table::Model) -> DecisionOut {
     }
 }
 
+/// Everything decided about a recorded event, what was stored first.
+fn of_event(recalled: Recalled) -> Vec<DecisionOut> {
+    let Recalled {
+        row,
+        stored,
+        others,
+        ..
+    } = recalled;
+    let again = others.into_iter().map(|one| DecisionOut {
+        id: None,
+        event_id: row.event_id,
+        event: row.event_kind.clone(),
+        customer_id: row.customer_id,
+        booking_id: row.booking_id,
+        outcome: recall::outcome(&one),
+        rule_id: one.rule_id,
+        title: one.title,
+        ruleset_version: row.ruleset_version,
+        blocked_by: one.blocked_by.map(decision::word),
+        conditions: serde_json::to_value(&one.conditions).unwrap_or_default(),
+        effects: Value::Array(Vec::new()),
+        created_at: row.created_at,
+    });
+    stored.into_iter().map(out).chain(again).collect()
+}
+
 /// One event by its id, or all of a kind: `rating.submitted`, with or without its version.
 fn which(text: &str) -> Result<Which> {
     if let Ok(id) = text.parse::<uuid::Uuid>() {
@@ -107,7 +136,9 @@ fn which(text: &str) -> Result<Which> {
     Ok(Which::Kind(kind))
 }
 
-/// Decisions with every condition's wanted and found value. For marketing and operations.
+/// Decisions with every condition's wanted and found value. For marketing and operations. Of a customer, a booking or an
+/// event all of them, by event (`limit` counts events; of the rules that did not fire at most the 50 nearest misses an event);
+/// otherwise those that are stored: fired, held, blocked and sampled ones.
 #[utoipa::path(tag = "staff", params(DecisionQuery), security(("bearer" = [])),
     responses((status = 200, body = Page<DecisionOut>), (status = 403, body = Problem)))]
 #[get("/decisions")]
@@ -131,10 +162,25 @@ async fn decisions(
         cursor,
     } = query.0;
     let cursor = Cursor::parse(limit, cursor.as_deref())?;
+    let event = event.as_deref().map(which).transpose()?;
+    let mut of: Vec<Of> = customer_id.map(Of::Customer).into_iter().collect();
+    of.extend(booking_id.map(Of::Booking));
+    match event {
+        Some(Which::One(id)) => of.push(Of::Event(id)),
+        Some(Which::Kind(kind)) if !of.is_empty() => of.push(Of::Kind(kind)),
+        Some(Which::Kind(_)) | None => {}
+    }
+    if !of.is_empty() {
+        let found = recall::page(ctx.db.read(), cursor, &of).await?;
+        let page = cursor.page(found, |one| one.row.id.0, of_event);
+        return Ok(HttpResponse::Ok().json(Page {
+            items: page.items.into_iter().flatten().collect::<Vec<_>>(),
+            next_cursor: page.next_cursor,
+        }));
+    }
     let filter = Filter {
-        customer: customer_id,
-        booking: booking_id,
-        event: event.as_deref().map(which).transpose()?,
+        customer: None,
+        event,
     };
     let rows = decision::page(ctx.db.read(), cursor, filter).await?;
     Ok(HttpResponse::Ok().json(cursor.page(rows, |row| row.id.0, out)))

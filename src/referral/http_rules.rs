@@ -1,19 +1,18 @@
 //! Marketing's calls: facts, drafts, checks, publishing.
 
 use super::{
-    backtest::{self, BacktestOut},
     publish,
     ruleset::{self, Brief},
 };
 use crate::{
     http::{Idem, Paging, Problem, Valid, ValidQuery, paging},
     identity::{Actor, Marketing},
-    kernel::{AppError, Page, Result},
+    kernel::{Page, Result},
     platform::Ctx,
     rule::{FactDef, Finding, MAX_BYTES, catalogue},
 };
 use actix_web::{HttpResponse, get, http::StatusCode, post, put, web};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use entity::{
     ids::{AccountId, RulesetId},
     ruleset as table,
@@ -37,7 +36,6 @@ pub fn routes(cfg: &mut ServiceConfig) {
         .service(one)
         .service(rewrite)
         .service(check)
-        .service(backtest_one)
         .service(approve)
         .service(publish_one);
 }
@@ -195,59 +193,6 @@ async fn check(
     Ok(HttpResponse::Ok().json(FindingsOut {
         findings: publish::findings(&row),
     }))
-}
-
-/// A moment or a business date.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Bound {
-    At(DateTime<Utc>),
-    On(NaiveDate),
-}
-
-impl Bound {
-    fn moment(&self) -> DateTime<Utc> {
-        match self {
-            Self::At(at) => *at,
-            Self::On(day) => crate::kernel::day_bounds(*day).0,
-        }
-    }
-}
-
-#[derive(Deserialize, Validate, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-struct BacktestIn {
-    /// RFC 3339 or a date.
-    #[schema(value_type = String)]
-    from: Bound,
-    /// RFC 3339 or a date, excluded.
-    #[schema(value_type = String)]
-    to: Bound,
-    /// `live`, or the id of another set.
-    against: String,
-}
-
-/// Replay recorded decisions through this set and another; at most 100,000 decisions (`truncated` says when
-/// there were more). The facts are those recorded then: a fact the rules of that time did not read, an event they did not
-/// listen to, and whoever had not consented are not in it, so a draft that looks at new facts fires less here than it will.
-#[utoipa::path(tag = "staff", request_body = BacktestIn, security(("bearer" = [])),
-    responses((status = 200, body = BacktestOut), (status = 404, body = Problem), (status = 422, body = Problem)))]
-#[post("/rulesets/{id}/backtest")]
-async fn backtest_one(
-    ctx: web::Data<Ctx>,
-    _: Actor<Marketing>,
-    id: web::Path<RulesetId>,
-    body: Valid<BacktestIn>,
-) -> Result<HttpResponse> {
-    let against = match body.value.against.as_str() {
-        "live" => None,
-        other => {
-            let id = other.parse::<uuid::Uuid>().map(RulesetId);
-            Some(id.map_err(|_| AppError::field("/against", "format", "应为 live 或规则集编号"))?)
-        }
-    };
-    let span = (body.value.from.moment(), body.value.to.moment());
-    Ok(HttpResponse::Ok().json(backtest::run(&ctx, *id, span, against).await?))
 }
 
 /// Say yes to somebody else's draft.

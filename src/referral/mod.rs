@@ -1,6 +1,6 @@
 //! Rule sets and decisions: who is asked, when, and why not.
 //!
-//! Owns `ruleset`, `decision`. Promises: one live set at a time; a set with a `block` finding is never published;
+//! Owns `ruleset`, `decision`, `evaluation`, `fact_shape`. Promises: one live set at a time; a set with a `block` finding is never published;
 //! without `referral_profiling` no fact of a person that needs it is read and nothing is evaluated from it; every
 //! decision is stored with the facts it saw; one decision per event, customer and rule. Emits nothing of its own
 //! (effects are benefit's). Listens to `rating.submitted`, `payment.succeeded`, `booking.completed`, `complaint.*`,
@@ -9,18 +9,24 @@
 
 mod backtest;
 mod decision;
+mod edition;
 mod engine;
+mod evaluation;
 mod facts;
 mod history;
 mod http;
+mod http_backtest;
 mod http_rules;
+mod judge;
 mod live;
 mod publish;
+mod recall;
 mod ruleset;
 mod why;
 
 pub use engine::consumers;
 pub use http::{admin_routes as decision_admin_routes, routes};
+pub use http_backtest::routes as backtest_admin_routes;
 pub use http_rules::routes as ruleset_admin_routes;
 pub use live::{LiveSet, install_default, live};
 

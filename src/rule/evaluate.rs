@@ -5,7 +5,7 @@ use super::decision::{
     Action, BlockedBy, ConditionResult, ConsentNeed, Decision, Outcome, ResolvedEffect,
 };
 use super::document::Hours;
-use super::event::Event;
+use super::event::{Event, EventKind};
 use super::index::Binding;
 use super::tree::{Rhs, Test, Truth};
 use super::value::{self, Facts, Value};
@@ -61,16 +61,9 @@ pub fn decide(
     now: DateTime<Utc>,
     (granted, binding): (&dyn Fn(ConsentNeed) -> bool, &mut Binding),
 ) -> Vec<Decision> {
-    let Some(matcher) = set.matcher(event.kind) else {
-        return Vec::new();
-    };
-    let mut places: Vec<u32> = matcher.find(facts, binding).to_vec();
-    places.extend(set.not_granted(event.kind, granted));
-    places.sort_unstable();
-    places.dedup();
     let mut order = Order::at(set, facts, now);
-    let rules = places.into_iter();
-    let rules = rules.filter_map(|place| set.listener(event.kind, place));
+    let places = places(set, (event.kind, facts), granted, binding).iter();
+    let rules = places.filter_map(|place| set.listener(event.kind, *place));
     rules
         .map(|rule| {
             if rule.allowed(granted) {
@@ -80,6 +73,20 @@ pub fn decide(
             }
         })
         .collect()
+}
+
+/// Places of the rules whose conditions hold and of those that lack a consent, as they are decided.
+pub(crate) fn places<'b>(
+    set: &CompiledRuleSet,
+    (kind, facts): (EventKind, &Facts),
+    granted: &dyn Fn(ConsentNeed) -> bool,
+    binding: &'b mut Binding,
+) -> &'b [u32] {
+    let Some(matcher) = set.matcher(kind) else {
+        return &[];
+    };
+    matcher.find(facts, binding);
+    binding.with(set.not_granted(kind, granted))
 }
 
 /// What the rules of one event mean for each other, as they are decided one after the other.

@@ -23,6 +23,7 @@ mod interval;
 mod lint;
 mod read;
 mod reference;
+mod replay;
 mod supply;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -48,5 +49,6 @@ pub use finding::{Finding, Severity};
 pub use index::{Binding, Case, Matcher, Method, Scratch};
 pub use lint::{PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_words};
 pub use reference::{FactRef, Fold, History, Window};
+pub use replay::{Acting, replay};
 pub use tree::Truth;
 pub use value::{Facts, Value, decimal, decimal_text};

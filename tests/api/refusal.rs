@@ -1,7 +1,7 @@
 //! PIPL-06: whoever refuses everything gets the same price, the same slots, the same booking.
 
 use crate::support::{Person, TestApp};
-use entity::decision;
+use entity::{decision, evaluation};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
@@ -112,8 +112,12 @@ on_both! {
             .await
             .unwrap();
         for decision in mine {
-            assert_eq!(decision.facts, json!({}), "facts of a person who refused were read: {}", decision.rule_id);
-            assert_eq!(decision.conditions, json!([]));
+            assert_eq!(decision.conditions, json!([]), "{} looked at who refused", decision.rule_id);
+        }
+        let judged = evaluation::Entity::find().all(app.ctx().db.read()).await.unwrap();
+        assert!(!judged.is_empty());
+        for one in judged.iter().filter(|one| one.customer_id.to_string() == no.id && !one.profiling) {
+            assert_eq!(one.facts.as_deref(), Some("[]"), "facts of a person who refused were read at {}", one.event_kind);
         }
     }
 }

@@ -129,6 +129,13 @@ impl CompiledRuleSet {
             .flat_map(|part| part.rules.iter().map(Arc::as_ref))
     }
 
+    /// How many rules listen to a kind.
+    pub fn listening_len(&self, kind: EventKind) -> usize {
+        self.partitions
+            .get(&kind)
+            .map_or(0, |part| part.rules.len())
+    }
+
     /// A rule by its place in [`Self::listening`].
     pub(crate) fn listener(&self, kind: EventKind, place: u32) -> Option<&CompiledRule> {
         let place = usize::try_from(place).ok()?;

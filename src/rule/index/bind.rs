@@ -31,6 +31,17 @@ impl Case {
     }
 }
 
+impl Binding {
+    /// What was found last, together with others.
+    pub(crate) fn with(&mut self, others: impl Iterator<Item = u32>) -> &[u32] {
+        let hits = &mut self.scratch.hits;
+        hits.extend(others);
+        hits.sort_unstable();
+        hits.dedup();
+        hits
+    }
+}
+
 impl Matcher {
     /// A case of which nothing is known.
     pub fn case(&self) -> Case {

@@ -1,0 +1,140 @@
+//! `evaluation` and `fact_shape`: facts are kept once per event and person instead of once per decision.
+
+use sea_orm_migration::{
+    prelude::{DbErr, ForeignKey, Index, MigrationName, MigrationTrait, SchemaManager, Table},
+    schema::{
+        big_integer, boolean, integer, json_binary, json_binary_null, string, string_len,
+        text_null, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null,
+    },
+};
+
+/// See the module.
+pub(crate) struct Up;
+
+impl MigrationName for Up {
+    fn name(&self) -> &'static str {
+        "m20261127_000023_evaluation"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Up {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, schema: &SchemaManager) -> Result<(), DbErr> {
+        let mut table = Table::create();
+        table
+            .table("fact_shape")
+            .col(big_integer("id").primary_key())
+            .col(json_binary("names"))
+            .col(timestamp_with_time_zone("created_at"));
+        schema.create_table(table).await?;
+        evaluation(schema).await?;
+        backtest(schema).await?;
+        // The decisions made so far keep what each condition found; only the whole snapshot of facts goes.
+        let mut table = Table::alter();
+        table.table("decision").drop_column("facts");
+        schema.alter_table(table).await?;
+        let at = Index::create()
+            .name("ix_decision_created_at")
+            .table("decision")
+            .col("created_at")
+            .to_owned();
+        schema.create_index(at).await
+    }
+
+    async fn down(&self, schema: &SchemaManager) -> Result<(), DbErr> {
+        let at = Index::drop()
+            .name("ix_decision_created_at")
+            .table("decision")
+            .to_owned();
+        schema.drop_index(at).await?;
+        let mut table = Table::alter();
+        table
+            .table("decision")
+            .add_column(json_binary("facts").default("{}"));
+        schema.alter_table(table).await?;
+        for name in ["backtest", "evaluation", "fact_shape"] {
+            let table = Table::drop().table(name).to_owned();
+            schema.drop_table(table).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn evaluation(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut table = Table::create();
+    table
+        .table("evaluation")
+        .col(uuid("id").primary_key())
+        .col(uuid("event_id"))
+        .col(string("event_kind"))
+        .col(uuid("customer_id"))
+        .col(uuid_null("booking_id"))
+        .col(integer("ruleset_version"))
+        .col(boolean("profiling"))
+        .col(boolean("link"))
+        .col(big_integer("shape_id"))
+        .col(text_null("facts"))
+        .col(timestamp_with_time_zone("occurred_at"))
+        .col(timestamp_with_time_zone("created_at"))
+        .foreign_key(
+            ForeignKey::create()
+                .from("evaluation", "customer_id")
+                .to("account", "id"),
+        );
+    schema.create_table(table).await?;
+    let unique = Index::create()
+        .unique()
+        .name("uq_evaluation_event_id_customer_id")
+        .table("evaluation")
+        .col("event_id")
+        .col("customer_id")
+        .to_owned();
+    schema.create_index(unique).await?;
+    for (name, columns) in [
+        ("ix_evaluation_customer_id_id", ["customer_id", "id"]),
+        ("ix_evaluation_booking_id_id", ["booking_id", "id"]),
+        ("ix_evaluation_occurred_at_id", ["occurred_at", "id"]),
+    ] {
+        let mut index = Index::create();
+        index.name(name).table("evaluation");
+        for column in columns {
+            index.col(column);
+        }
+        schema.create_index(index).await?;
+    }
+    Ok(())
+}
+
+async fn backtest(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut table = Table::create();
+    table
+        .table("backtest")
+        .col(uuid("id").primary_key())
+        .col(uuid("ruleset_id"))
+        .col(string_len("against", 40))
+        .col(timestamp_with_time_zone("from_at"))
+        .col(timestamp_with_time_zone("to_at"))
+        .col(string_len("state", 24))
+        .col(big_integer("total"))
+        .col(big_integer("replayed"))
+        .col(json_binary_null("result"))
+        .col(uuid("started_by"))
+        .col(timestamp_with_time_zone_null("cancel_asked_at"))
+        .col(timestamp_with_time_zone("created_at"))
+        .col(timestamp_with_time_zone("updated_at"))
+        .foreign_key(
+            ForeignKey::create()
+                .from("backtest", "ruleset_id")
+                .to("ruleset", "id"),
+        )
+        .foreign_key(
+            ForeignKey::create()
+                .from("backtest", "started_by")
+                .to("account", "id"),
+        );
+    schema.create_table(table).await
+}

@@ -1,0 +1,314 @@
+//! Asking several people at once: limits read, counted and kept for a whole batch in a fixed number of statements.
+
+use super::{
+    apply::{Applied, Cause},
+    budget,
+    caps::{FATIGUE, QUARTER, asked, since},
+    invite::{self, EXPIRY_DUE, New, SEND_DUE},
+    schedule, words,
+};
+use crate::{
+    kernel::{AppError, Result, Span},
+    outbox::timer,
+    platform::Ctx,
+    rule::{Action, BlockedBy, Cap, CompiledRuleSet, ResolvedEffect},
+};
+use chrono::{DateTime, Duration, Utc};
+use entity::{
+    ids::{AccountId, ConsentRecordId, InvitationId},
+    invitation, suppression,
+    values::InvitationSource,
+};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    sea_query::OnConflict,
+};
+use std::collections::{HashMap, HashSet};
+
+/// One invitation a rule wants.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) cause: &'a Cause,
+    pub(super) effect: &'a ResolvedEffect,
+    /// The consent it rests on; none is "no".
+    pub(super) record: Option<ConsentRecordId>,
+}
+
+/// Consent first, then suppression, then limits, then the row, in the order wanted: nothing is counted or looked up about
+/// a person who said no. Consents and counters are locked by the caller. An invitation of the batch counts for the next.
+pub(super) async fn invite_all(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    set: &CompiledRuleSet,
+    wanted: &[Wanted<'_>],
+) -> Result<Vec<Applied>> {
+    let willing: Vec<&Wanted<'_>> = wanted.iter().filter(|one| one.record.is_some()).collect();
+    let mut limits = Limits::read(ctx, tx, set, &willing).await?;
+    let (mut rows, mut timers) = (Vec::new(), Vec::new());
+    let mut answers = Vec::with_capacity(wanted.len());
+    for one in wanted {
+        let effect_id = one.cause.effect_id(one.cause.customer_id, one.effect.slot);
+        let answer = match limits.admit(ctx, one, &effect_id) {
+            Some(answer) => answer,
+            None => match new(ctx, one, effect_id) {
+                Some(row) => {
+                    let id: InvitationId = ctx.env.id();
+                    timers.push((SEND_DUE, id.0, row.scheduled_at));
+                    timers.extend(row.expires_at.map(|end| (EXPIRY_DUE, id.0, end)));
+                    rows.push(invite::row(ctx, id, row));
+                    Applied::Done(id.to_string())
+                }
+                None => Applied::Already,
+            },
+        };
+        answers.push(answer);
+    }
+    write(ctx, tx, rows, timers).await?;
+    Ok(answers)
+}
+
+type Timer = (&'static str, uuid::Uuid, DateTime<Utc>);
+
+async fn write(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    rows: Vec<invitation::ActiveModel>,
+    timers: Vec<Timer>,
+) -> Result<()> {
+    let wanted = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    if wanted == 0 {
+        return Ok(());
+    }
+    let made = invitation::Entity::insert_many(rows)
+        .on_conflict(
+            OnConflict::column(invitation::Column::EffectId)
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
+    if made != wanted {
+        // A twin of one of the events got ahead although its inbox row was free: nothing of this batch may hold.
+        return Err(AppError::internal("an effect of this batch exists already"));
+    }
+    timer::schedule_all(tx, &ctx.env, timers).await
+}
+
+fn new(ctx: &Ctx, one: &Wanted<'_>, effect_id: String) -> Option<New> {
+    let Action::Invite {
+        template,
+        send,
+        expires_after,
+    } = &one.effect.action
+    else {
+        return None;
+    };
+    let hours = one.effect.hours;
+    let earliest = one.effect.not_before.max(ctx.env.now());
+    let scheduled_at = schedule::send_at(earliest, *send, hours, &ctx.config.referral);
+    let lasts = expires_after.unwrap_or_else(|| Span::days(14));
+    Some(New {
+        customer_id: one.cause.customer_id,
+        source: InvitationSource::Rule,
+        rule: Some((one.cause.rule_id.clone(), one.cause.ruleset_version)),
+        booking_id: one.cause.booking_id,
+        effect_id,
+        message: words::invitation(&ctx.config.controller, template),
+        consent_record_id: one.record,
+        hours,
+        scheduled_at,
+        expires_at: Some(scheduled_at + lasts.get()),
+    })
+}
+
+/// What limits the invitations of a batch: read once, counted on in memory.
+struct Limits {
+    now: DateTime<Utc>,
+    known: HashSet<String>,
+    suppressed: HashSet<AccountId>,
+    /// When and by which rule each person was asked.
+    asked: HashMap<AccountId, Vec<(DateTime<Utc>, Option<String>)>>,
+    rules: HashMap<String, RuleLimits>,
+}
+
+#[derive(Default)]
+struct RuleLimits {
+    /// Per cap of the rule: how often it acted within the cap's span.
+    counts: Vec<u64>,
+    /// What is promised, and what one more invitation reserves, fen.
+    promised: Option<(i64, i64)>,
+}
+
+impl Limits {
+    async fn read(
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        set: &CompiledRuleSet,
+        wanted: &[&Wanted<'_>],
+    ) -> Result<Self> {
+        let now = ctx.env.now();
+        let mut limits = Self {
+            now,
+            known: HashSet::new(),
+            suppressed: HashSet::new(),
+            asked: HashMap::new(),
+            rules: HashMap::new(),
+        };
+        if wanted.is_empty() {
+            return Ok(limits);
+        }
+        let people: HashSet<AccountId> = wanted.iter().map(|one| one.cause.customer_id).collect();
+        let effects = wanted
+            .iter()
+            .map(|one| one.cause.effect_id(one.cause.customer_id, one.effect.slot));
+        let known: Vec<String> = invitation::Entity::find()
+            .select_only()
+            .column(invitation::Column::EffectId)
+            .filter(invitation::Column::EffectId.is_in(effects))
+            .into_tuple()
+            .all(tx)
+            .await?;
+        limits.known.extend(known);
+        limits.suppressed = suppressed(tx, &people, now).await?;
+        limits.asked = asked_of(tx, &people, since(now, longest(wanted))).await?;
+        for one in wanted {
+            if !limits.rules.contains_key(&one.cause.rule_id) {
+                let of_rule = RuleLimits::read(ctx, tx, set, one.cause).await?;
+                limits.rules.insert(one.cause.rule_id.clone(), of_rule);
+            }
+        }
+        Ok(limits)
+    }
+
+    /// What stands in the way of one more invitation; `None` counts it and lets it pass.
+    fn admit(&mut self, ctx: &Ctx, one: &Wanted<'_>, effect_id: &str) -> Option<Applied> {
+        let cause = one.cause;
+        if one.record.is_none() {
+            return Some(Applied::Blocked(BlockedBy::Consent));
+        }
+        if self.known.contains(effect_id) {
+            return Some(Applied::Already);
+        }
+        if self.suppressed.contains(&cause.customer_id) {
+            return Some(Applied::Blocked(BlockedBy::Suppression));
+        }
+        let now = self.now;
+        let past = self.asked.entry(cause.customer_id).or_default();
+        let newer = |span: Duration| past.iter().filter(move |(at, _)| *at > since(now, span));
+        if newer(FATIGUE).next().is_some() {
+            return Some(Applied::Blocked(BlockedBy::Fatigue));
+        }
+        let many = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        if many(newer(QUARTER).count()) >= ctx.config.referral.per_quarter {
+            return Some(Applied::Blocked(BlockedBy::Cap));
+        }
+        let by_rule = |cap: &Cap| {
+            let mine = newer(cap.per.get());
+            many(
+                mine.filter(|(_, rule)| rule.as_ref() == Some(&cause.rule_id))
+                    .count(),
+            )
+        };
+        let own = &cause.caps.per_customer;
+        if own.iter().any(|cap| by_rule(cap) >= u64::from(cap.times)) {
+            return Some(Applied::Blocked(BlockedBy::Cap));
+        }
+        let rule = self.rules.entry(cause.rule_id.clone()).or_default();
+        if !rule.admits(cause) {
+            return Some(Applied::Blocked(BlockedBy::Cap));
+        }
+        rule.count();
+        past.push((now, Some(cause.rule_id.clone())));
+        None
+    }
+}
+
+impl RuleLimits {
+    async fn read(
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        set: &CompiledRuleSet,
+        cause: &Cause,
+    ) -> Result<Self> {
+        let mut counts = Vec::with_capacity(cause.caps.per_rule.len());
+        for cap in &cause.caps.per_rule {
+            let newer = invitation::Column::CreatedAt.gt(since(ctx.env.now(), cap.per.get()));
+            let mine = asked().filter(invitation::Column::RuleId.eq(&cause.rule_id));
+            counts.push(mine.filter(newer).count(tx).await?);
+        }
+        let promised = match cause.caps.budget_fen {
+            Some(_) => Some(budget::of_invitations(ctx, tx, set, &cause.rule_id).await?),
+            None => None,
+        };
+        Ok(Self { counts, promised })
+    }
+
+    fn admits(&self, cause: &Cause) -> bool {
+        let caps = cause.caps.per_rule.iter().zip(&self.counts);
+        let within = caps
+            .into_iter()
+            .all(|(cap, count)| *count < u64::from(cap.times));
+        let affordable = match (self.promised, cause.caps.budget_fen) {
+            (Some((promised, one)), Some(budget)) => promised.saturating_add(one) <= budget,
+            _ => true,
+        };
+        within && affordable
+    }
+
+    fn count(&mut self) {
+        for count in &mut self.counts {
+            *count = count.saturating_add(1);
+        }
+        if let Some((promised, one)) = &mut self.promised {
+            *promised = promised.saturating_add(*one);
+        }
+    }
+}
+
+/// The longest look back any limit of the batch needs.
+fn longest(wanted: &[&Wanted<'_>]) -> Duration {
+    let caps = wanted.iter().flat_map(|one| &one.cause.caps.per_customer);
+    let spans = caps.map(|cap| cap.per.get());
+    spans.fold(QUARTER, Duration::max)
+}
+
+async fn suppressed(
+    tx: &DatabaseTransaction,
+    people: &HashSet<AccountId>,
+    now: DateTime<Utc>,
+) -> Result<HashSet<AccountId>> {
+    let found: Vec<AccountId> = suppression::Entity::find()
+        .select_only()
+        .column(suppression::Column::CustomerId)
+        .filter(suppression::Column::CustomerId.is_in(people.iter().copied()))
+        .filter(suppression::Column::Until.gt(now))
+        .filter(suppression::Column::LiftedAt.is_null())
+        .into_tuple()
+        .all(tx)
+        .await?;
+    Ok(found.into_iter().collect())
+}
+
+async fn asked_of(
+    tx: &DatabaseTransaction,
+    people: &HashSet<AccountId>,
+    after: DateTime<Utc>,
+) -> Result<HashMap<AccountId, Vec<(DateTime<Utc>, Option<String>)>>> {
+    let rows: Vec<(AccountId, DateTime<Utc>, Option<String>)> = asked()
+        .select_only()
+        .columns([
+            invitation::Column::CustomerId,
+            invitation::Column::CreatedAt,
+            invitation::Column::RuleId,
+        ])
+        .filter(invitation::Column::CustomerId.is_in(people.iter().copied()))
+        .filter(invitation::Column::CreatedAt.gt(after))
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    for (customer, at, rule) in rows {
+        found.entry(customer).or_default().push((at, rule));
+    }
+    Ok(found)
+}

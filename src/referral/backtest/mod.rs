@@ -1,0 +1,132 @@
+//! Trying a draft on the past: the same engine, the recorded facts, nobody is written to.
+//!
+//! A run is a row, so that any node can tell how far it is and stop it. Its node reads pages of recorded events in the order
+//! they happened and hands them to as many threads as there are processors.
+
+mod outcome;
+mod shard;
+mod source;
+mod table;
+
+pub(super) use outcome::BacktestOut;
+pub(super) use table::{BacktestRun, cancel, progress};
+
+use super::{
+    live::{compile, live},
+    ruleset::by_id,
+};
+use crate::{
+    kernel::{AppError, OrLog, Result},
+    platform::Ctx,
+    rule::CompiledRuleSet,
+};
+use chrono::{DateTime, Utc};
+use entity::{
+    ids::{AccountId, BacktestId, RulesetId},
+    values::BacktestState,
+};
+use shard::{Shard, Sides};
+use source::Source;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// What is asked for.
+pub(super) struct Order {
+    pub(super) draft: RulesetId,
+    pub(super) span: (DateTime<Utc>, DateTime<Utc>),
+    /// Another set; the live one when unsaid.
+    pub(super) against: Option<RulesetId>,
+    pub(super) by: AccountId,
+}
+
+/// A run that is under way, with the task that does it.
+pub(super) struct Started {
+    pub(super) id: BacktestId,
+    pub(super) task: tokio::task::JoinHandle<Result<Option<BacktestOut>>>,
+}
+
+/// Starts a run.
+///
+/// # Errors
+/// `not_found` for an unknown set; `validation` for a span out of bounds; a draft that does not compile is
+/// `invalid_state`, and so is a second run while one is under way.
+pub(super) async fn start(ctx: &Ctx, order: Order) -> Result<Started> {
+    if order.span.1 <= order.span.0 {
+        return Err(AppError::field("/to", "range", "结束须晚于开始"));
+    }
+    let db = ctx.db.read();
+    let draft = by_id(db, order.draft).await?;
+    let draft = compile(&draft.document)
+        .map_err(|_| AppError::invalid_state("草稿还不能运行,请先看检查结果"))?;
+    let base = match order.against {
+        Some(other) => compile(&by_id(db, other).await?.document)?,
+        None => live(ctx, db).await?.rules.clone(),
+    };
+    let source = Source::open(ctx, order.span).await?;
+    let id = table::begin(ctx, &order, source.total).await?;
+    let sides = Arc::new(Sides { draft, base });
+    let ctx = ctx.clone();
+    let task = tokio::spawn(async move {
+        let ran = Box::pin(run(&ctx, id, source, sides)).await;
+        if let Err(error) = &ran {
+            tracing::warn!(backtest.id = %id, error = ?error, "a back-test failed");
+            let end = table::end(&ctx, id, BacktestState::Failed, None).await;
+            end.or_log("the end of a failed back-test was not written");
+        }
+        ran
+    });
+    Ok(Started { id, task })
+}
+
+/// Reads, replays and sums up; `None` when somebody stopped it.
+async fn run(
+    ctx: &Ctx,
+    id: BacktestId,
+    mut source: Source,
+    sides: Arc<Sides>,
+) -> Result<Option<BacktestOut>> {
+    let span = source.span;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut idle: Vec<Shard> = (0..threads)
+        .map(|_| Shard::new(Arc::clone(&sides)))
+        .collect();
+    let mut busy: JoinSet<Shard> = JoinSet::new();
+    let mut replayed: i64 = 0;
+    while let Some(page) = source.next(ctx).await? {
+        replayed = replayed.saturating_add(i64::try_from(page.len()).unwrap_or(i64::MAX));
+        let mut shard = match idle.pop() {
+            Some(shard) => shard,
+            None => joined(busy.join_next().await)?,
+        };
+        // Rules over thousands of events are work for a thread of its own: those that serve others must not wait for it.
+        busy.spawn_blocking(move || {
+            shard.replay(page);
+            shard
+        });
+        if table::report(ctx, id, replayed).await? {
+            table::end(ctx, id, BacktestState::Cancelled, None).await?;
+            return Ok(None);
+        }
+    }
+    while let Some(shard) = busy.join_next().await {
+        idle.push(joined(Some(shard))?);
+    }
+    let mut out = outcome::sum_up(idle, &sides);
+    source::count_blocked(ctx, span, &mut out).await?;
+    let stored = serde_json::to_value(&out)?;
+    table::end(ctx, id, BacktestState::Done, Some(stored)).await?;
+    Ok(Some(out))
+}
+
+fn joined(shard: Option<Result<Shard, tokio::task::JoinError>>) -> Result<Shard> {
+    shard
+        .ok_or_else(|| AppError::internal("no thread of a back-test is left"))?
+        .map_err(AppError::internal)
+}
+
+/// Both sides ready to run; shared by all threads.
+impl Sides {
+    fn each(&self) -> [&CompiledRuleSet; 2] {
+        [&self.draft, &self.base]
+    }
+}

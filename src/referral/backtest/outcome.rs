@@ -1,0 +1,171 @@
+//! What a back-test says: who gains, who loses, through which rule, at what cost, and why in some cases.
+
+use super::shard::{Case, PerRule, SAMPLE, Shard, Sides};
+use crate::rule::{self, CompiledRuleSet, ConsentNeed, Event, Whose};
+use chrono::{DateTime, Utc};
+use entity::ids::{AccountId, EventId};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// What a draft would have done.
+#[derive(Debug, Default, Serialize, utoipa::ToSchema)]
+pub(in crate::referral) struct BacktestOut {
+    /// Recorded events replayed.
+    events: u64,
+    /// Events left out because their facts are forgotten (withdrawn consent, end of keeping).
+    forgotten: u64,
+    /// Events left out because this version cannot read them.
+    unreadable: u64,
+    /// Rules that would have fired.
+    fired: u64,
+    /// Invitations it would have asked for, before caps.
+    would_invite: u64,
+    /// Firings the other set has and the draft has not.
+    lost: u64,
+    /// Firings the draft has and the other set has not.
+    gained: u64,
+    /// People with at least one firing more than under the other set.
+    people_gaining: u64,
+    /// People with at least one firing less.
+    people_losing: u64,
+    /// Decisions recorded as held for want of consent.
+    pub(super) blocked_by_consent: u64,
+    /// Decisions recorded as held by a cap or because the person was asked lately.
+    pub(super) blocked_by_caps: u64,
+    /// All causes recorded in the span, with how often.
+    pub(super) blocked: BTreeMap<String, u64>,
+    /// Most the draft's grants would have cost, fen.
+    cost_fen: i64,
+    /// Most the other set's grants would have cost, fen.
+    cost_before_fen: i64,
+    /// By rule of either set.
+    rules: Vec<RuleOut>,
+    /// Some of the differences, with the reason the other side had.
+    sample: Vec<SampleOut>,
+}
+
+/// One rule under both sets.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct RuleOut {
+    rule_id: String,
+    title: String,
+    /// Firings under the draft.
+    fired: u64,
+    /// Firings under the other set.
+    fired_before: u64,
+    gained: u64,
+    lost: u64,
+    /// Times the draft's rule was held for want of a consent.
+    lacked_consent: u64,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct SampleOut {
+    event_id: EventId,
+    customer_id: AccountId,
+    rule_id: String,
+    /// `gained` or `lost`.
+    change: &'static str,
+    /// Why the rule does not fire under the set where it does not, zh-CN.
+    reasons: Vec<String>,
+    at: DateTime<Utc>,
+}
+
+/// Everything the threads counted.
+pub(super) fn sum_up(shards: Vec<Shard>, sides: &Arc<Sides>) -> BacktestOut {
+    let mut out = BacktestOut::default();
+    let (mut gainers, mut losers) = (HashSet::new(), HashSet::new());
+    let mut rules: BTreeMap<String, PerRule> = BTreeMap::new();
+    let mut sample = BTreeMap::new();
+    for shard in shards {
+        out.events += shard.events;
+        out.forgotten += shard.forgotten;
+        out.unreadable += shard.unreadable;
+        out.would_invite += shard.invitations;
+        out.cost_fen = out.cost_fen.saturating_add(shard.cost_fen);
+        out.cost_before_fen = out.cost_before_fen.saturating_add(shard.cost_before_fen);
+        gainers.extend(shard.gainers);
+        losers.extend(shard.losers);
+        sample.extend(shard.sample);
+        for (id, counts) in shard.rules {
+            rules.entry(id).or_default().add(counts);
+        }
+    }
+    out.people_gaining = u64::try_from(gainers.len()).unwrap_or(u64::MAX);
+    out.people_losing = u64::try_from(losers.len()).unwrap_or(u64::MAX);
+    for counts in rules.values() {
+        out.fired += counts.fired;
+        out.gained += counts.gained;
+        out.lost += counts.lost;
+    }
+    out.rules = rules.into_iter().map(RuleOut::from).collect();
+    let shown = sample.into_values().take(SAMPLE);
+    out.sample = shown.map(|case| told(&case, sides)).collect();
+    out
+}
+
+impl PerRule {
+    fn add(&mut self, other: Self) {
+        if self.title.is_empty() {
+            self.title = other.title;
+        }
+        self.fired += other.fired;
+        self.fired_before += other.fired_before;
+        self.gained += other.gained;
+        self.lost += other.lost;
+        self.lacked_consent += other.lacked_consent;
+    }
+}
+
+impl From<(String, PerRule)> for RuleOut {
+    fn from((rule_id, counts): (String, PerRule)) -> Self {
+        Self {
+            rule_id,
+            title: counts.title,
+            fired: counts.fired,
+            fired_before: counts.fired_before,
+            gained: counts.gained,
+            lost: counts.lost,
+            lacked_consent: counts.lacked_consent,
+        }
+    }
+}
+
+fn told(case: &Case, sides: &Sides) -> SampleOut {
+    let silent = if case.gained {
+        &sides.base
+    } else {
+        &sides.draft
+    };
+    SampleOut {
+        event_id: EventId(case.event_id),
+        customer_id: AccountId(case.customer_id),
+        rule_id: case.rule_id.clone(),
+        change: if case.gained { "gained" } else { "lost" },
+        reasons: reasons(silent, case),
+        at: case.at,
+    }
+}
+
+/// Why a rule did not fire, in the engine's own words.
+fn reasons(set: &CompiledRuleSet, case: &Case) -> Vec<String> {
+    let event = Event {
+        id: case.event_id,
+        kind: case.kind,
+        customer_id: case.customer_id,
+    };
+    let granted = |need: ConsentNeed| match need.of {
+        Whose::Customer => case.profiling,
+        Whose::Invitee => case.link,
+    };
+    let all = rule::evaluate_with(set, &event, &case.facts, case.at, &granted);
+    let Some(one) = all.iter().find(|one| one.rule_id == case.rule_id) else {
+        return vec!["这个规则集里没有这条规则,或它不看这种事件".to_owned()];
+    };
+    let why = rule::why(one, &case.facts);
+    if why.sentences.is_empty() {
+        return vec!["没有所需的单独同意".to_owned()];
+    }
+    why.sentences
+}

@@ -1,0 +1,225 @@
+//! One thread's share of a back-test: events judged by both sides, differences counted.
+
+use super::source::{Page, Row};
+use crate::rule::{
+    Acting, Action, Binding, CompiledRuleSet, ConsentNeed, EventKind, Facts, Matcher, Whose, replay,
+};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Differences shown.
+pub(super) const SAMPLE: usize = 20;
+
+/// The two sets compared.
+pub(super) struct Sides {
+    pub(super) draft: CompiledRuleSet,
+    pub(super) base: CompiledRuleSet,
+}
+
+/// What one rule did on either side.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PerRule {
+    pub(super) title: String,
+    pub(super) fired: u64,
+    pub(super) fired_before: u64,
+    pub(super) gained: u64,
+    pub(super) lost: u64,
+    pub(super) lacked_consent: u64,
+}
+
+/// A difference; ordered by event, so that threads agree on which are shown.
+pub(super) struct Case {
+    pub(super) event_id: Uuid,
+    pub(super) kind: EventKind,
+    pub(super) customer_id: Uuid,
+    pub(super) rule_id: String,
+    pub(super) gained: bool,
+    pub(super) at: DateTime<Utc>,
+    pub(super) facts: Facts,
+    pub(super) profiling: bool,
+    pub(super) link: bool,
+}
+
+/// Counters of one thread.
+pub(super) struct Shard {
+    sides: Arc<Sides>,
+    bindings: [BTreeMap<EventKind, Binding>; 2],
+    pub(super) events: u64,
+    pub(super) forgotten: u64,
+    pub(super) unreadable: u64,
+    pub(super) invitations: u64,
+    pub(super) cost_fen: i64,
+    pub(super) cost_before_fen: i64,
+    pub(super) rules: BTreeMap<String, PerRule>,
+    pub(super) gainers: HashSet<Uuid>,
+    pub(super) losers: HashSet<Uuid>,
+    pub(super) sample: BTreeMap<(Uuid, Uuid, String), Case>,
+}
+
+/// What a side did with one event.
+#[derive(Default)]
+struct Did<'a> {
+    fired: BTreeSet<&'a str>,
+    invitations: u64,
+    cost_fen: i64,
+}
+
+impl<'a> Did<'a> {
+    fn add(&mut self, acting: &Acting<'a>) {
+        if !acting.fires() {
+            return;
+        }
+        self.fired.insert(acting.rule_id());
+        for effect in acting.effects() {
+            match effect {
+                Action::Invite { .. } => self.invitations += 1,
+                Action::Grant { benefit, .. } => {
+                    let cost = benefit.benefit.cost_fen().unwrap_or_default();
+                    self.cost_fen = self.cost_fen.saturating_add(cost);
+                }
+                Action::SuppressInvitations { .. }
+                | Action::Tag { .. }
+                | Action::NotifyStaff { .. }
+                | Action::Unlock { .. } => {}
+            }
+        }
+    }
+}
+
+impl Shard {
+    pub(super) fn new(sides: Arc<Sides>) -> Self {
+        let bound = |set: &CompiledRuleSet| {
+            let kinds = EventKind::ALL.into_iter();
+            kinds
+                .filter_map(|kind| Some((kind, set.matcher(kind).map(Matcher::binding)?)))
+                .collect()
+        };
+        let bindings = sides.each().map(bound);
+        Self {
+            sides,
+            bindings,
+            events: 0,
+            forgotten: 0,
+            unreadable: 0,
+            invitations: 0,
+            cost_fen: 0,
+            cost_before_fen: 0,
+            rules: BTreeMap::new(),
+            gainers: HashSet::new(),
+            losers: HashSet::new(),
+            sample: BTreeMap::new(),
+        }
+    }
+
+    /// Judges a page.
+    pub(super) fn replay(&mut self, page: Page) {
+        let Page { rows, shapes } = page;
+        for row in rows {
+            let facts = shapes.facts(row.shape_id, row.facts.as_deref());
+            match (facts, EventKind::parse(&row.event_kind)) {
+                (Ok(Some(facts)), Some(kind)) => self.case(&row, kind, facts),
+                (Ok(None), _) => self.forgotten += 1,
+                (Err(_), _) | (_, None) => self.unreadable += 1,
+            }
+        }
+    }
+
+    fn case(&mut self, row: &Row, kind: EventKind, facts: Facts) {
+        self.events += 1;
+        let granted = |need: ConsentNeed| match (need.purpose, need.of) {
+            ("referral_profiling", Whose::Customer) => row.profiling,
+            ("referral_link", Whose::Invitee) => row.link,
+            _ => false,
+        };
+        let sides = Arc::clone(&self.sides);
+        let mut did: [Did<'_>; 2] = Default::default();
+        let runs = sides
+            .each()
+            .into_iter()
+            .zip(&mut self.bindings)
+            .zip(&mut did);
+        for (before, ((set, bindings), did)) in [false, true].into_iter().zip(runs) {
+            let Some(binding) = bindings.get_mut(&kind) else {
+                continue;
+            };
+            let rules = &mut self.rules;
+            let each = &mut |acting: &Acting<'_>| count(rules, acting, before);
+            let case = (kind, &facts, row.occurred_at);
+            let mut both = |acting: &Acting<'_>| each(acting);
+            replay(set, case, (&granted, binding), &mut |acting| {
+                both(acting);
+                did.add(acting);
+            });
+        }
+        let [draft, base] = did;
+        self.invitations += draft.invitations;
+        self.cost_fen = self.cost_fen.saturating_add(draft.cost_fen);
+        self.cost_before_fen = self.cost_before_fen.saturating_add(base.cost_fen);
+        if draft.fired != base.fired {
+            self.difference(row, kind, &facts, [&draft.fired, &base.fired]);
+        }
+    }
+
+    fn difference(
+        &mut self,
+        row: &Row,
+        kind: EventKind,
+        facts: &Facts,
+        [draft, base]: [&BTreeSet<&str>; 2],
+    ) {
+        let gained = draft.difference(base).map(|rule| (*rule, true));
+        let lost = base.difference(draft).map(|rule| (*rule, false));
+        for (rule, gained) in gained.chain(lost) {
+            let counts = self.rules.entry(rule.to_owned()).or_default();
+            if gained {
+                counts.gained += 1;
+                self.gainers.insert(row.customer_id);
+            } else {
+                counts.lost += 1;
+                self.losers.insert(row.customer_id);
+            }
+            let key = (row.event_id, row.customer_id, rule.to_owned());
+            if self.sample.len() == SAMPLE
+                && self
+                    .sample
+                    .last_key_value()
+                    .is_some_and(|(last, _)| *last < key)
+            {
+                continue;
+            }
+            let case = Case {
+                event_id: row.event_id,
+                kind,
+                customer_id: row.customer_id,
+                rule_id: rule.to_owned(),
+                gained,
+                at: row.occurred_at,
+                facts: facts.clone(),
+                profiling: row.profiling,
+                link: row.link,
+            };
+            self.sample.insert(key, case);
+            if self.sample.len() > SAMPLE {
+                self.sample.pop_last();
+            }
+        }
+    }
+}
+
+fn count(rules: &mut BTreeMap<String, PerRule>, acting: &Acting<'_>, before: bool) {
+    let counts = match rules.get_mut(acting.rule_id()) {
+        Some(counts) => counts,
+        None => rules.entry(acting.rule_id().to_owned()).or_default(),
+    };
+    if counts.title.is_empty() || !before {
+        acting.title().clone_into(&mut counts.title);
+    }
+    match (before, acting.fires()) {
+        (false, true) => counts.fired += 1,
+        (true, true) => counts.fired_before += 1,
+        (false, false) if acting.lacks_consent() => counts.lacked_consent += 1,
+        _ => {}
+    }
+}

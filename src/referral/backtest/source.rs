@@ -1,0 +1,138 @@
+//! The recorded events of a span, page by page, in the order of their ids.
+
+use super::outcome::BacktestOut;
+use crate::{
+    kernel::Result,
+    platform::{Ctx, statement},
+    referral::evaluation::Shapes,
+};
+use chrono::{DateTime, Utc};
+use entity::{decision, evaluation, ids::EvaluationId};
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Events read at once.
+const PAGE: i64 = 5_000;
+
+/// What a replay needs of an evaluation, and no more: wide rows would cost more to read than to judge.
+const ROWS: &str = "SELECT id, event_id, event_kind, customer_id, profiling, link, shape_id, facts, occurred_at \
+    FROM evaluation WHERE occurred_at >= ? AND occurred_at < ? AND (occurred_at > ? OR (occurred_at = ? AND id > ?)) \
+    ORDER BY occurred_at, id LIMIT ?";
+
+/// One recorded event.
+#[derive(FromQueryResult)]
+pub(super) struct Row {
+    id: Uuid,
+    pub(super) event_id: Uuid,
+    pub(super) event_kind: String,
+    pub(super) customer_id: Uuid,
+    pub(super) profiling: bool,
+    pub(super) link: bool,
+    pub(super) shape_id: i64,
+    pub(super) facts: Option<String>,
+    pub(super) occurred_at: DateTime<Utc>,
+}
+
+/// Events that belong together, with the names of their facts.
+pub(super) struct Page {
+    pub(super) rows: Vec<Row>,
+    pub(super) shapes: Arc<Shapes>,
+}
+
+impl Page {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+/// Where reading stands.
+pub(super) struct Source {
+    pub(super) span: (DateTime<Utc>, DateTime<Utc>),
+    pub(super) total: i64,
+    after: (DateTime<Utc>, EvaluationId),
+    shapes: Arc<Shapes>,
+    over: bool,
+}
+
+impl Source {
+    pub(super) async fn open(ctx: &Ctx, span: (DateTime<Utc>, DateTime<Utc>)) -> Result<Self> {
+        let total = evaluation::Entity::find()
+            .filter(evaluation::Column::OccurredAt.gte(span.0))
+            .filter(evaluation::Column::OccurredAt.lt(span.1))
+            .count(ctx.db.read())
+            .await?;
+        Ok(Self {
+            span,
+            total: i64::try_from(total).unwrap_or(i64::MAX),
+            after: (span.0, EvaluationId(Uuid::nil())),
+            shapes: Arc::default(),
+            over: false,
+        })
+    }
+
+    /// The next page; `None` at the end.
+    pub(super) async fn next(&mut self, ctx: &Ctx) -> Result<Option<Page>> {
+        if self.over {
+            return Ok(None);
+        }
+        let db = ctx.db.read();
+        let (at, id) = self.after;
+        let values = vec![
+            self.span.0.into(),
+            self.span.1.into(),
+            at.into(),
+            at.into(),
+            id.0.into(),
+            PAGE.into(),
+        ];
+        let query = statement(db.get_database_backend(), ROWS, values);
+        let rows = Row::find_by_statement(query).all(db).await?;
+        self.over = i64::try_from(rows.len()).unwrap_or(0) < PAGE;
+        let Some(last) = rows.last() else {
+            return Ok(None);
+        };
+        self.after = (last.occurred_at, EvaluationId(last.id));
+        let shapes = Arc::make_mut(&mut self.shapes);
+        shapes
+            .learn(db, rows.iter().map(|row| row.shape_id))
+            .await?;
+        Ok(Some(Page {
+            rows,
+            shapes: Arc::clone(&self.shapes),
+        }))
+    }
+}
+
+/// What stood in the way of recorded decisions, by cause: limits depend on what was sent, which a replay does not do again.
+pub(super) async fn count_blocked(
+    ctx: &Ctx,
+    span: (DateTime<Utc>, DateTime<Utc>),
+    out: &mut BacktestOut,
+) -> Result<()> {
+    let rows: Vec<(Option<String>, i64)> = decision::Entity::find()
+        .select_only()
+        .column(decision::Column::BlockedBy)
+        .column_as(decision::Column::Id.count(), "many")
+        .filter(decision::Column::CreatedAt.gte(span.0))
+        .filter(decision::Column::CreatedAt.lt(span.1))
+        .filter(decision::Column::BlockedBy.is_not_null())
+        .group_by(decision::Column::BlockedBy)
+        .into_tuple()
+        .all(ctx.db.read())
+        .await?;
+    for (cause, many) in rows {
+        let many = u64::try_from(many).unwrap_or(0);
+        match cause.as_deref() {
+            Some("consent") => out.blocked_by_consent = out.blocked_by_consent.saturating_add(many),
+            Some("cap" | "fatigue") => {
+                out.blocked_by_caps = out.blocked_by_caps.saturating_add(many)
+            }
+            _ => {}
+        }
+        out.blocked.extend(cause.map(|cause| (cause, many)));
+    }
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! Judging cases together: consents, facts, decisions, effects and records of a whole batch in a fixed number of statements.
+
+use super::{
+    decision,
+    engine::Case,
+    evaluation::{self, Stood},
+    facts::{self, About},
+    live::LiveSet,
+};
+use crate::{
+    benefit::{self, Applied, Cause},
+    consent::{self, Purpose as _, ReferralLink, ReferralProfiling, Stands},
+    kernel::Result,
+    platform::Ctx,
+    rule::{
+        self, BlockedBy, ConsentNeed, Decision, EventKind, FactRef, Facts, Outcome, ResolvedEffect,
+        Whose,
+    },
+};
+use entity::ids::{AccountId, EventId};
+use sea_orm::DatabaseTransaction;
+use std::collections::BTreeSet;
+
+/// Cases of one kind, each about other people. Consents first, then every counter the fired effects need, then the effects:
+/// one order for all, so that two batches never wait for each other.
+pub(super) async fn all(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    live: &LiveSet,
+    cases: &[Case],
+) -> Result<()> {
+    let Some(kind) = cases.first().map(|case| case.event.kind) else {
+        return Ok(());
+    };
+    let stands = lock(ctx, tx, cases).await?;
+    let mut judged = read(ctx, tx, (live, kind), (cases, &stands)).await?;
+    let binding = live.rules.matcher(kind).map(rule::Matcher::binding);
+    let Some(mut binding) = binding else {
+        return Ok(());
+    };
+    for one in &mut judged {
+        one.decide(ctx, live, &mut binding);
+    }
+    act(ctx, tx, live, &stands, &mut judged).await?;
+    record(ctx, tx, live, &judged).await
+}
+
+/// Purposes the people of the cases have granted, under locks that last as long as the transaction (CR-36): a withdrawal
+/// that comes now waits until everything that rests on the consent is done.
+async fn lock(ctx: &Ctx, tx: &DatabaseTransaction, cases: &[Case]) -> Result<Stands> {
+    let people = cases
+        .iter()
+        .flat_map(|case| [Some(case.customer), case.told.invitee_id]);
+    let people: BTreeSet<AccountId> = people.flatten().collect();
+    let people: Vec<AccountId> = people.into_iter().collect();
+    let purposes = [ReferralProfiling::KEY, ReferralLink::KEY];
+    consent::stand(ctx, tx, &people, &purposes).await
+}
+
+/// A case with what is known and decided about it.
+struct Judged<'a> {
+    case: &'a Case,
+    stood: Stood,
+    facts: Facts,
+    decisions: Vec<Made>,
+}
+
+/// A decision and what came of it.
+struct Made {
+    decision: Decision,
+    done: Vec<String>,
+}
+
+impl Stood {
+    fn of(case: &Case, stands: &Stands) -> Self {
+        let friend = case.told.invitee_id;
+        Self {
+            profiling: stands
+                .record(case.customer, ReferralProfiling::KEY)
+                .is_some(),
+            link: friend.is_some_and(|friend| stands.record(friend, ReferralLink::KEY).is_some()),
+        }
+    }
+
+    fn holds(self, need: ConsentNeed) -> bool {
+        match (need.purpose, need.of) {
+            ("referral_profiling", Whose::Customer) => self.profiling,
+            ("referral_link", Whose::Invitee) => self.link,
+            _ => false,
+        }
+    }
+
+    /// Whether a fact may be read at all.
+    fn allows(self, fact: &FactRef) -> bool {
+        let Ok(meaning) = fact.meaning() else {
+            return false;
+        };
+        let need = meaning.consent;
+        need.is_none_or(|(purpose, of)| self.holds(ConsentNeed { purpose, of }))
+    }
+}
+
+/// The facts of every case, as far as its consents let them be read.
+async fn read<'a>(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    (live, kind): (&LiveSet, EventKind),
+    (cases, stands): (&'a [Case], &Stands),
+) -> Result<Vec<Judged<'a>>> {
+    let mut judged = Vec::with_capacity(cases.len());
+    for case in cases {
+        let stood = Stood::of(case, stands);
+        let wanted: BTreeSet<FactRef> = live
+            .rules
+            .facts_for(kind)
+            .filter(|fact| stood.allows(fact))
+            .cloned()
+            .collect();
+        let about = About {
+            customer: case.customer,
+            booking: case.told.booking_id,
+            referral: case.told.referral_id,
+            complaint: case.told.complaint_id,
+        };
+        judged.push(Judged {
+            case,
+            stood,
+            facts: facts::read(ctx, tx, about, &wanted).await?,
+            decisions: Vec::new(),
+        });
+    }
+    Ok(judged)
+}
+
+impl Judged<'_> {
+    fn decide(&mut self, ctx: &Ctx, live: &LiveSet, binding: &mut rule::Binding) {
+        let (event, at) = (&self.case.event, self.case.occurred_at);
+        let granted = |need: ConsentNeed| self.stood.holds(need);
+        // Of some events all decisions are kept, also of rules that did not fire, for as long as decisions are.
+        let decisions = if sampled(event.id, ctx.config.referral.sample_not_fired) {
+            rule::evaluate_with(&live.rules, event, &self.facts, at, &granted)
+        } else {
+            rule::decide(&live.rules, event, &self.facts, at, (&granted, binding))
+        };
+        let looked = decisions.is_empty()
+            || decisions
+                .iter()
+                .any(|one| one.blocked_by != Some(BlockedBy::Consent));
+        if !looked && live.rules.listening_len(event.kind) == decisions.len() {
+            // Every rule lacks a consent: nothing of this person was looked at, and nothing is kept.
+            self.facts = Facts::new();
+        }
+        self.decisions = decisions
+            .into_iter()
+            .map(|decision| self.made(decision))
+            .collect();
+    }
+
+    fn made(&self, mut decision: Decision) -> Made {
+        // Where a consent is missing that is all there is to say.
+        if decision.blocked_by == Some(BlockedBy::Consent) {
+            decision.conditions.clear();
+            decision.reason = Some(without(&decision, self.stood).into());
+        }
+        Made {
+            decision,
+            done: Vec::new(),
+        }
+    }
+}
+
+/// Whether an event is one of every so many; ids are drawn at random.
+fn sampled(event: uuid::Uuid, every: u32) -> bool {
+    let (_, tail) = event.as_u64_pair();
+    every > 0 && tail % u64::from(every) == 0
+}
+
+/// Which consent is missing, to be read by the person the decision is about. Of his friend it says no more than the law
+/// makes of every friend.
+pub(super) fn without(one: &Decision, stood: Stood) -> &'static str {
+    let own = one.purposes.iter().any(|need| need.of == Whose::Customer);
+    if own && !stood.profiling {
+        "您没有同意“转介绍邀约的个性化判断”,所以我们没有读取您的资料,也没有作出判断。"
+    } else {
+        "这项权益要以好友自己的单独同意为前提,现在没有这个前提,所以没有作出判断。"
+    }
+}
+
+fn cause(live: &LiveSet, case: &Case, one: &Decision) -> Cause {
+    Cause {
+        event_id: EventId(case.event.id),
+        event: case.event.kind,
+        customer_id: case.customer,
+        invitee_id: case.told.invitee_id,
+        referral_id: case.told.referral_id,
+        booking_id: case.own_booking(),
+        rule_id: one.rule_id.clone(),
+        ruleset_version: live.version,
+        caps: one.caps.clone(),
+    }
+}
+
+/// Carries out the effects of what fired. If something stands in the way of all effects of a decision, it is held; if their
+/// cause is gone, nothing follows.
+async fn act(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    live: &LiveSet,
+    stands: &Stands,
+    judged: &mut [Judged<'_>],
+) -> Result<()> {
+    let mut fired: Vec<(Cause, &mut Made)> = Vec::new();
+    for one in judged {
+        for made in &mut one.decisions {
+            if made.decision.outcome == Outcome::Fired {
+                fired.push((cause(live, one.case, &made.decision), made));
+            }
+        }
+    }
+    let effects: Vec<(&Cause, &ResolvedEffect)> = fired
+        .iter()
+        .flat_map(|(cause, made)| made.decision.effects.iter().map(move |one| (cause, one)))
+        .collect();
+    let keys = effects
+        .iter()
+        .flat_map(|(cause, one)| benefit::counters(cause, one));
+    benefit::hold_counters(tx, &ctx.env, keys.collect()).await?;
+    let applied = benefit::apply_all(ctx, tx, (&live.rules, stands), &effects).await?;
+    let mut applied = applied.into_iter();
+    for (_, made) in &mut fired {
+        let many = made.decision.effects.len();
+        made.settle(applied.by_ref().take(many));
+    }
+    Ok(())
+}
+
+impl Made {
+    fn settle(&mut self, applied: impl Iterator<Item = Applied>) {
+        let (mut blocked, mut undone) = (None, false);
+        for one in applied {
+            match one {
+                Applied::Done(id) => self.done.push(id),
+                Applied::Already => {}
+                Applied::Blocked(by) => blocked = blocked.or(Some(by)),
+                Applied::Undone => undone = true,
+            }
+        }
+        if !self.done.is_empty() {
+            return;
+        }
+        if undone {
+            self.decision.outcome = Outcome::Not;
+            self.decision.reason = Some("好友的订单已全额退款,不再发放".into());
+        } else if blocked.is_some() {
+            self.decision.outcome = Outcome::Held;
+            self.decision.blocked_by = blocked;
+        }
+    }
+}
+
+async fn record(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    live: &LiveSet,
+    judged: &[Judged<'_>],
+) -> Result<()> {
+    let evaluations: Vec<_> = judged
+        .iter()
+        .map(|one| evaluation::New {
+            event: &one.case.event,
+            booking: one.case.own_booking(),
+            version: live.version,
+            stood: one.stood,
+            facts: &one.facts,
+            occurred_at: one.case.occurred_at,
+        })
+        .collect();
+    evaluation::record_all(ctx, tx, &evaluations).await?;
+    let mut decisions = Vec::new();
+    for one in judged {
+        decisions.extend(one.decisions.iter().map(|made| decision::New {
+            decision: &made.decision,
+            booking: one.case.own_booking(),
+            version: live.version,
+            effects: made.done.clone(),
+        }));
+    }
+    decision::record_all(ctx, tx, decisions).await
+}
