@@ -8,13 +8,14 @@ pub use command::Lang;
 
 use crate::{
     app::{self, Half},
+    bench,
     config::{self, Settings},
     demo,
     kernel::{AppError, Code, Result},
     outbox,
 };
 use clap::Parser;
-use command::{Cli, Command, DeadCommand, RulesetCommand, StaffCommand};
+use command::{BenchCommand, Cli, Command, DeadCommand, RulesetCommand, StaffCommand};
 use std::{io::IsTerminal, process::ExitCode};
 
 /// Runs the command the process was started with.
@@ -132,6 +133,24 @@ async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
                     password_stdin,
                 },
         } => offline::add_staff(settings, username, role, password_stdin).await,
+        Command::Bench {
+            command:
+                BenchCommand::Pipeline {
+                    url,
+                    rate,
+                    seconds,
+                    burst,
+                    each,
+                },
+        } => {
+            let load = bench::Load {
+                rate,
+                seconds,
+                burst,
+                each,
+            };
+            offline::bench(settings, url, load).await
+        }
         Command::DeadLetters {
             command: DeadCommand::List { limit },
         } => offline::dead_letters(settings, limit).await,

@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod bench;
 pub mod benefit;
 pub mod booking;
 pub mod catalog;

@@ -51,6 +51,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: RulesetCommand,
     },
+    /// Load on a running configuration; starts no service and no worker of its own.
+    Bench {
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Print the table of error codes.
@@ -116,6 +121,29 @@ pub(super) enum DeadCommand {
         /// One event; all when left out.
         #[arg(long)]
         id: Option<uuid::Uuid>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum BenchCommand {
+    /// Ratings at a steady rate, then as fast as they can be written: how soon the invitation is there, and how many events a
+    /// second are handled. Needs a running node in sandbox mode on a database without customers.
+    Pipeline {
+        /// Where the node listens; its settings' address when left out.
+        #[arg(long)]
+        url: Option<String>,
+        /// Ratings per second of the steady part.
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+        rate: u32,
+        /// Seconds of the steady part; 0 leaves it out.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=120))]
+        seconds: u32,
+        /// Ratings of the burst; 0 leaves it out.
+        #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u32).range(0..=500_000))]
+        burst: u32,
+        /// Ratings each customer of the burst gives.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
+        each: u32,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use super::command::{Command, RulesetCommand};
 use crate::{
-    app,
+    app, bench,
     config::Settings,
     identity::{self, NewStaff},
     kernel::{AppError, Result},
@@ -30,6 +30,7 @@ pub(super) fn run(command: &Command) -> Option<ExitCode> {
         | Command::Demo { .. }
         | Command::Staff { .. }
         | Command::DeadLetters { .. }
+        | Command::Bench { .. }
         | Command::Doctor => None,
     }
 }
@@ -84,6 +85,19 @@ pub(super) async fn migrate(settings: Settings) -> Result<ExitCode> {
     db.migrate().await?;
     println!("数据库结构已是最新");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Loads a running node.
+pub(super) async fn bench(
+    settings: Settings,
+    url: Option<String>,
+    load: bench::Load,
+) -> Result<ExitCode> {
+    let base = url.unwrap_or_else(|| format!("http://{}", settings.http.listen));
+    let (ctx, sandbox) = context(settings).await?;
+    let ran = Box::pin(bench::pipeline(&ctx, base, load)).await;
+    close(sandbox).await;
+    ran.map(|()| ExitCode::SUCCESS)
 }
 
 /// The capabilities of a command, without a listener.

@@ -26,7 +26,7 @@ use crate::{
     kernel::Result,
     platform::vault,
 };
-use client::Client;
+pub(crate) use client::Client;
 use entity::values::StaffRole;
 use narrator::Narrator;
 

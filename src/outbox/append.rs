@@ -29,6 +29,32 @@ pub async fn append<E: Event>(tx: &DatabaseTransaction, env: &Env, event: &E) ->
     .await
 }
 
+/// As [`append`], several of one kind at once; their ids in the same order.
+///
+/// # Errors
+/// A database fault.
+pub async fn append_all<E: Event>(
+    tx: &DatabaseTransaction,
+    env: &Env,
+    events: &[E],
+) -> Result<Vec<EventId>> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ids = Vec::with_capacity(events.len());
+    let mut rows = Vec::with_capacity(events.len());
+    for event in events {
+        let id: EventId = env.id();
+        ids.push(id);
+        let payload = serde_json::to_value(event)?;
+        rows.push(row(env, id, (E::KIND, event.subject(), payload)));
+    }
+    outbox::Entity::insert_many(rows)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(ids)
+}
+
 pub(super) async fn raw(
     tx: &DatabaseTransaction,
     env: &Env,
@@ -37,7 +63,18 @@ pub(super) async fn raw(
     payload: serde_json::Value,
 ) -> Result<EventId> {
     let id: EventId = env.id();
-    let row = outbox::ActiveModel {
+    outbox::Entity::insert(row(env, id, (kind, subject, payload)))
+        .exec_without_returning(tx)
+        .await?;
+    Ok(id)
+}
+
+fn row(
+    env: &Env,
+    id: EventId,
+    (kind, subject, payload): (&str, Uuid, serde_json::Value),
+) -> outbox::ActiveModel {
+    outbox::ActiveModel {
         id: Set(id),
         kind: Set(kind.to_owned()),
         subject_id: Set(Some(subject)),
@@ -49,9 +86,5 @@ pub(super) async fn raw(
         retry_at: Set(None),
         dead_at: Set(None),
         last_error: Set(None),
-    };
-    outbox::Entity::insert(row)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(id)
+    }
 }

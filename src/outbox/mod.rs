@@ -14,7 +14,7 @@ pub mod relay;
 mod run;
 pub mod timer;
 
-pub use append::{Event, append};
+pub use append::{Event, append, append_all};
 pub use consume::{Consumer, Delivered, Registry};
 pub use dead::{DeadLetter, dead_letters, replay};
 pub use drain::{drain, settle};
