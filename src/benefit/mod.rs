@@ -36,7 +36,7 @@ mod view;
 mod words;
 
 pub use admin::routes as admin_routes;
-pub use apply::{Applied, Cause, apply, counters, tags_of};
+pub use apply::{Applied, Cause, apply, counters};
 pub use caps::hold_counters;
 pub use events::{InvitationSent, Qualified, Redeemed, Reversed};
 pub use http::{root_routes, routes};

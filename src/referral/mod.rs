@@ -11,7 +11,6 @@ mod backtest;
 mod decision;
 mod engine;
 mod facts;
-mod history;
 mod http;
 mod http_rules;
 mod live;
@@ -20,6 +19,7 @@ mod ruleset;
 mod why;
 
 pub use engine::consumers;
+pub use facts::{About, Ask, read_batch};
 pub use http::{admin_routes as decision_admin_routes, routes};
 pub use http_rules::routes as ruleset_admin_routes;
 pub use live::{LiveSet, install_default, live};
