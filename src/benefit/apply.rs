@@ -20,8 +20,7 @@ use entity::{
     values::{ReferralStatus, RewardCause, RewardStatus},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::OnConflict,
+    ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect, sea_query::OnConflict,
 };
 
 /// Why an effect happens: the event, the rule and the people.
@@ -305,17 +304,4 @@ async fn tag_customer(
     } else {
         Applied::Already
     })
-}
-
-/// The tags the engine gave a person, sorted.
-///
-/// # Errors
-/// A database fault.
-pub async fn tags_of(db: &impl ConnectionTrait, customer: AccountId) -> Result<Vec<String>> {
-    let rows = customer_tag::Entity::find()
-        .filter(customer_tag::Column::CustomerId.eq(customer))
-        .order_by_asc(customer_tag::Column::Tag)
-        .all(db)
-        .await?;
-    Ok(rows.into_iter().map(|row| row.tag).collect())
 }

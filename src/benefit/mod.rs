@@ -37,7 +37,7 @@ mod view;
 mod words;
 
 pub use admin::routes as admin_routes;
-pub use apply::{Applied, Cause, apply_all, counters, tags_of};
+pub use apply::{Applied, Cause, apply_all, counters};
 pub use caps::hold_counters;
 pub use events::{InvitationSent, Qualified, Redeemed, Reversed};
 pub use http::{root_routes, routes};

@@ -4,7 +4,7 @@ use super::{
     decision,
     engine::Case,
     evaluation::{self, Stood},
-    facts::{self, About},
+    facts::{self, About, Ask},
     live::LiveSet,
 };
 use crate::{
@@ -89,15 +89,6 @@ impl Stood {
             _ => false,
         }
     }
-
-    /// Whether a fact may be read at all.
-    fn allows(self, fact: &FactRef) -> bool {
-        let Ok(meaning) = fact.meaning() else {
-            return false;
-        };
-        let need = meaning.consent;
-        need.is_none_or(|(purpose, of)| self.holds(ConsentNeed { purpose, of }))
-    }
 }
 
 /// The facts of every case, as far as its consents let them be read.
@@ -107,29 +98,29 @@ async fn read<'a>(
     (live, kind): (&LiveSet, EventKind),
     (cases, stands): (&'a [Case], &Stands),
 ) -> Result<Vec<Judged<'a>>> {
-    let mut judged = Vec::with_capacity(cases.len());
-    for case in cases {
-        let stood = Stood::of(case, stands);
-        let wanted: BTreeSet<FactRef> = live
-            .rules
-            .facts_for(kind)
-            .filter(|fact| stood.allows(fact))
-            .cloned()
-            .collect();
-        let about = About {
+    let wanted: BTreeSet<FactRef> = live.rules.facts_for(kind).cloned().collect();
+    let stood: Vec<Stood> = cases.iter().map(|case| Stood::of(case, stands)).collect();
+    let asks = cases.iter().zip(&stood).map(|(case, stood)| Ask {
+        about: About {
             customer: case.customer,
             booking: case.told.booking_id,
             referral: case.told.referral_id,
             complaint: case.told.complaint_id,
-        };
-        judged.push(Judged {
+        },
+        profiling: stood.profiling,
+        link: stood.link,
+    });
+    let asks: Vec<Ask> = asks.collect();
+    let facts = facts::read_batch(ctx, tx, &asks, &wanted).await?;
+    let judged = cases.iter().zip(stood).zip(facts);
+    Ok(judged
+        .map(|((case, stood), facts)| Judged {
             case,
             stood,
-            facts: facts::read(ctx, tx, about, &wanted).await?,
+            facts,
             decisions: Vec::new(),
-        });
-    }
-    Ok(judged)
+        })
+        .collect())
 }
 
 impl Judged<'_> {

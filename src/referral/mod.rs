@@ -13,7 +13,6 @@ mod edition;
 mod engine;
 mod evaluation;
 mod facts;
-mod history;
 mod http;
 mod http_backtest;
 mod http_rules;
@@ -25,6 +24,7 @@ mod ruleset;
 mod why;
 
 pub use engine::consumers;
+pub use facts::{About, Ask, read_batch};
 pub use http::{admin_routes as decision_admin_routes, routes};
 pub use http_backtest::routes as backtest_admin_routes;
 pub use http_rules::routes as ruleset_admin_routes;
