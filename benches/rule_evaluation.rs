@@ -19,7 +19,7 @@ const KIND: EventKind = EventKind::RatingSubmitted;
 /// Customers each measurement goes through in turn.
 const CUSTOMERS: u32 = 1_000;
 /// A set; a document holds no more, so larger ones are put together from several.
-const DOCUMENT: usize = 10_000;
+const DOCUMENT: usize = 4_000;
 
 fn read(rules: &[Rule]) -> RuleSet {
     let mut whole: Option<RuleSet> = None;

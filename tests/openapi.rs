@@ -132,9 +132,13 @@ const CONTRACT: &str = "
     PUT /admin/rulesets/{id}
     POST /admin/rulesets/{id}/check
     POST /admin/rulesets/{id}/backtest
+    POST /admin/rulesets/{id}/simulate
+    GET /admin/backtests/{id}
+    POST /admin/backtests/{id}/cancel
     POST /admin/rulesets/{id}/publish
     POST /admin/rulesets/rollback
     GET /admin/decisions
+    GET /admin/decisions/verify
     POST /admin/invitations/{id}/recall
     GET /admin/reports/referral-funnel
     GET /admin/customers/{id}/consents

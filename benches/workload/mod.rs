@@ -134,7 +134,7 @@ pub fn campaign(count: u32) -> Vec<Rule> {
                 (SCORE, Test::AtLeast(440 + 10 * draw.below(6))),
                 (COMPLAINTS, Test::Is(0)),
                 (BREACHED, Test::Is(0)),
-                (CITY, draw.some_of(CITY, 8)),
+                (CITY, draw.some_of(CITY, 12)),
             ];
             for _ in 0..draw.below(3) {
                 all.push(match draw.below(5) {

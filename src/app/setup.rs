@@ -40,6 +40,7 @@ async fn install(ctx: &Ctx) -> Result<()> {
         catalog::install_default(ctx).await?;
     }
     payment::install(ctx).await?;
+    referral::install_retention(ctx).await?;
     referral::install_default(ctx).await
 }
 

@@ -1,6 +1,6 @@
 //! From events to cases: which ones the rules are asked about, and which may be judged together.
 
-use super::{evaluation, judge, live::live};
+use super::{evaluation, judge, live::live, retention::Retention};
 use crate::{
     benefit::{Qualified, Redeemed, Reversed},
     booking::BookingCompleted,
@@ -21,7 +21,7 @@ use std::collections::HashMap;
 
 /// Registers the engine.
 pub fn consumers(registry: Registry) -> Registry {
-    registry.with(Engine).with(Forgetting)
+    registry.with(Engine).with(Forgetting).with(Retention)
 }
 
 struct Engine;

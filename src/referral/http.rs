@@ -4,10 +4,11 @@ use super::{
     decision::{self, Filter, Which},
     evaluation::Of,
     recall::{self, Recalled},
+    verify::{self, VerifyOut},
     why::{self, WhyOut},
 };
 use crate::{
-    http::{Problem, ValidQuery},
+    http::{Paging, Problem, ValidQuery, paging},
     identity::{Actor, Customer, Role, Staff},
     kernel::{AppError, Code, Cursor, Page, Result},
     platform::Ctx,
@@ -31,7 +32,7 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Registers the staff's call under `/admin`.
 pub fn admin_routes(cfg: &mut ServiceConfig) {
-    cfg.service(decisions);
+    cfg.service(verify_all).service(decisions);
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -136,6 +137,34 @@ fn which(text: &str) -> Result<Which> {
     Ok(Which::Kind(kind))
 }
 
+/// Marketing, operations and the officer may look.
+fn admit(actor: &Actor<Staff>) -> Result<()> {
+    use crate::identity::{Marketing, Operations, Pipo};
+    let admitted = [Marketing::admits, Operations::admits, Pipo::admits]
+        .iter()
+        .any(|may| may(actor.kind, &actor.roles));
+    if admitted {
+        Ok(())
+    } else {
+        Err(AppError::new(Code::Forbidden, "您的身份不能进行这个操作"))
+    }
+}
+
+/// Whether recorded decisions can be shown again (PIPL-39): recorded events, newest first, through the version of their time,
+/// compared with what is stored. `limit` events at a time.
+#[utoipa::path(tag = "staff", params(Paging), security(("bearer" = [])),
+    responses((status = 200, body = VerifyOut), (status = 403, body = Problem)))]
+#[get("/decisions/verify")]
+async fn verify_all(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Staff>,
+    query: ValidQuery<Paging>,
+) -> Result<HttpResponse> {
+    admit(&actor)?;
+    let cursor = paging(&query.0)?;
+    Ok(HttpResponse::Ok().json(verify::page(ctx.db.read(), cursor).await?))
+}
+
 /// Decisions with every condition's wanted and found value. For marketing and operations. Of a customer, a booking or an
 /// event all of them, by event (`limit` counts events; of the rules that did not fire at most the 50 nearest misses an event);
 /// otherwise those that are stored: fired, held, blocked and sampled ones.
@@ -147,13 +176,7 @@ async fn decisions(
     actor: Actor<Staff>,
     query: ValidQuery<DecisionQuery>,
 ) -> Result<HttpResponse> {
-    use crate::identity::{Marketing, Operations, Pipo};
-    let admitted = [Marketing::admits, Operations::admits, Pipo::admits]
-        .iter()
-        .any(|may| may(actor.kind, &actor.roles));
-    if !admitted {
-        return Err(AppError::new(Code::Forbidden, "您的身份不能进行这个操作"));
-    }
+    admit(&actor)?;
     let DecisionQuery {
         customer_id,
         booking_id,

@@ -1,6 +1,9 @@
 //! Marketing's calls to try a draft on the past.
 
-use super::backtest::{self, BacktestOut, BacktestRun, Order};
+use super::{
+    backtest::{self, BacktestOut, BacktestRun, Order},
+    simulate::{self, CaseIn, CaseOut},
+};
 use crate::{
     http::{Problem, Valid},
     identity::{Actor, Marketing},
@@ -16,7 +19,10 @@ use validator::Validate;
 
 /// Registers the calls under `/admin`.
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(run).service(one).service(cancel);
+    cfg.service(run)
+        .service(one)
+        .service(cancel)
+        .service(simulate_one);
 }
 
 /// A moment or a business date.
@@ -125,4 +131,20 @@ async fn cancel(
     _: Valid<StopIn>,
 ) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(backtest::cancel(&ctx, *id).await?))
+}
+
+/// One hand-made case through this set, seen by the inviter and by his friend: what each is asked and given, which rules do not
+/// fire and the smallest change that would let them. Nothing is written; caps and fatigue are those of real people and not
+/// simulated.
+#[utoipa::path(tag = "staff", request_body = CaseIn, security(("bearer" = [])),
+    responses((status = 200, body = CaseOut), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
+#[post("/rulesets/{id}/simulate")]
+async fn simulate_one(
+    ctx: web::Data<Ctx>,
+    _: Actor<Marketing>,
+    id: web::Path<RulesetId>,
+    body: Valid<CaseIn>,
+) -> Result<HttpResponse> {
+    Ok(HttpResponse::Ok().json(simulate::run(&ctx, *id, &body.value).await?))
 }

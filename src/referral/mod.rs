@@ -20,7 +20,10 @@ mod judge;
 mod live;
 mod publish;
 mod recall;
+mod retention;
 mod ruleset;
+mod simulate;
+mod verify;
 mod why;
 
 pub use engine::consumers;
@@ -29,6 +32,7 @@ pub use http::{admin_routes as decision_admin_routes, routes};
 pub use http_backtest::routes as backtest_admin_routes;
 pub use http_rules::routes as ruleset_admin_routes;
 pub use live::{LiveSet, install_default, live};
+pub use retention::install_retention;
 
 use crate::rule::{PolicyPack, Severity};
 

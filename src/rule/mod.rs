@@ -51,4 +51,4 @@ pub use lint::{PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_wor
 pub use reference::{FactRef, Fold, History, Window};
 pub use replay::{Acting, replay};
 pub use tree::Truth;
-pub use value::{Facts, Value, decimal, decimal_text};
+pub use value::{Facts, Value, decimal, decimal_text, read_facts};

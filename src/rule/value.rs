@@ -1,6 +1,7 @@
 //! Exact values: every number is an integer in the smallest unit of its fact; no floats.
 
 use super::fact::Kind;
+use super::reference::FactRef;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -210,6 +211,31 @@ pub(crate) fn read(kind: Kind, literal: &Json) -> Result<Value, String> {
         (_, Json::Number(number)) => decimal(&number.to_string(), kind.places()).map(Value::Int),
         (_, Json::String(text)) => decimal(text, kind.places()).map(Value::Int),
         (_, _) => Err("须是数字,或写成文字的小数(如 \"4.80\")".to_owned()),
+    }
+}
+
+/// Reads facts as people write them (`{"rating.score": 4.9}`); each fault with its fact and a zh-CN reason.
+pub fn read_facts(written: &serde_json::Map<String, Json>) -> Result<Facts, Vec<(String, String)>> {
+    let (mut facts, mut faults) = (Facts::new(), Vec::new());
+    for (name, json) in written {
+        let read = name.parse::<FactRef>().and_then(|fact| {
+            let kind = fact.meaning()?.kind;
+            if kind == Kind::List {
+                return read_any(kind, json).ok_or_else(|| "须是一列文字".to_owned());
+            }
+            read(kind, json)
+        });
+        match read {
+            Ok(value) => {
+                facts.set(name.clone(), value);
+            }
+            Err(reason) => faults.push((name.clone(), reason)),
+        }
+    }
+    if faults.is_empty() {
+        Ok(facts)
+    } else {
+        Err(faults)
     }
 }
 

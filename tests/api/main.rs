@@ -22,6 +22,7 @@ mod consent;
 mod content;
 mod crash;
 mod facts;
+mod history;
 mod identity;
 mod invitation;
 mod kit;

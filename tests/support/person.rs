@@ -130,6 +130,12 @@ impl Person {
         .await
     }
 
+    /// POST that would rather be answered at once (RFC 7240).
+    pub async fn post_async(&self, path: &str, body: Value) -> Answer {
+        let ask = |request: RequestBuilder| request.header("Prefer", "respond-async").json(&body);
+        self.send(Method::POST, path, ask).await
+    }
+
     /// POST without an idempotency key.
     pub async fn post_without_key(&self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, |request| request.json(&body))

@@ -1,0 +1,225 @@
+//! What is kept of decisions, what is made again from it, and what trying a draft on it says.
+
+use crate::rules::{decisions, drafts, publishes, shipped, with_rules};
+use crate::support::{Backend, Person, TestApp};
+use entity::{decision, evaluation, values::StaffRole};
+use linjian::app::Half;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, PaginatorTrait};
+use serde_json::{Value, json};
+
+/// A customer who agreed to be asked.
+async fn asked(app: &TestApp, name: &str) -> Person {
+    let person = app.customer(name).await;
+    person.consents("referral_profiling", None).await;
+    person
+}
+
+async fn verified(staff: &Person) -> Value {
+    staff
+        .get("admin/decisions/verify?limit=100")
+        .await
+        .expect(200)
+}
+
+/// A few people with good and bad visits, with and without consent, one asked twice.
+async fn some_days(app: &TestApp) {
+    let crew = app.crew("13800001000").await;
+    let (mei, li) = (asked(app, "mei").await, asked(app, "li").await);
+    let no = app.customer("no").await;
+    for (person, stars) in [
+        (&mei, [5, 5, 5, 5, 5]),
+        (&mei, [5, 5, 5, 5, 4]),
+        (&li, [4, 4, 4, 4, 3]),
+        (&no, [5, 5, 5, 5, 5]),
+    ] {
+        let booking = app.visit(person, &crew).await;
+        app.rates(person, &booking, stars).await;
+    }
+    let booking = app.visit(&li, &crew).await;
+    let path = format!("bookings/{}/complaints", booking["id"].as_str().unwrap());
+    li.post(
+        &path,
+        json!({ "kind": "quality", "text": "地板没有拖干净" }),
+    )
+    .await
+    .expect(201);
+    app.drain().await;
+}
+
+on_both! {
+    async fn what_was_decided_is_decided_again_bit_for_bit(app) {
+        some_days(app).await;
+        let staff = app.staff(&[StaffRole::Marketing]).await;
+        let out = verified(&staff).await;
+        assert_eq!((&out["ok"], &out["differing"]), (&json!(true), &json!([])), "{out}");
+        assert!(out["events"].as_u64().unwrap() > 6 && out["decisions"].as_u64().unwrap() >= 3, "{out}");
+        let rows = decision::Entity::find().all(app.ctx().db.read()).await.unwrap();
+        let fired = rows.into_iter().find(|row| row.conditions != json!([])).unwrap();
+        let mut conditions = fired.conditions.clone();
+        conditions[0]["got"] = json!("0.99");
+        let change = decision::ActiveModel { id: Set(fired.id), conditions: Set(conditions), ..Default::default() };
+        change.update(app.ctx().db.read()).await.unwrap();
+        let out = verified(&staff).await;
+        assert_eq!((&out["ok"], &out["differing"][0]["what"]), (&json!(false), &json!("conditions")), "{out}");
+    }
+
+    async fn a_rule_that_did_not_fire_is_not_stored_and_still_tells_why(app) {
+        let crew = app.crew("13800001000").await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let li = asked(app, "li").await;
+        let booking = app.visit(&li, &crew).await;
+        app.rates(&li, &booking, [4, 4, 4, 4, 4]).await;
+        let found = decisions(&marketing, &li).await;
+        let rated: Vec<_> = found.iter().filter(|one| one["event"] == "rating.submitted").collect();
+        assert_eq!((rated.len(), &rated[0]["outcome"], &rated[0]["id"]), (1, &json!("not"), &Value::Null));
+        let stored = decision::Entity::find().all(app.ctx().db.read()).await.unwrap();
+        assert!(stored.iter().all(|row| row.event_id.to_string() != rated[0]["event_id"]));
+        let why = li.get("me/referral/why").await.expect(200);
+        let one = why["items"].as_array().unwrap().iter().find(|one| one["rule_id"] == "quality-baseline").unwrap();
+        assert_eq!(one["smallest_change"], "评分达到 4.80 分(这次 4.00 分)", "{why}");
+    }
+
+    async fn a_pile_of_events_is_judged_together_as_one_by_one(app) {
+        let mut document = shipped();
+        document["rules"][0]["caps"]["per_rule"] = json!([{"times": 3, "per": "P30D"}]);
+        let marketing = publishes(app, &document).await;
+        let crew = app.crew("13800001000").await;
+        let mut people = Vec::new();
+        for number in 0..5 {
+            let person = asked(app, &format!("p{number}")).await;
+            let booking = app.visit(&person, &crew).await;
+            people.push((person, booking));
+        }
+        let stars = json!({ "quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": 5 });
+        for (person, booking) in &people {
+            let path = format!("bookings/{}/rating", booking["id"].as_str().unwrap());
+            person.post(&path, stars.clone()).await.expect(201);
+        }
+        app.drain().await;
+        let mut outcomes = Vec::new();
+        for (person, _) in &people {
+            let found = decisions(&marketing, person).await;
+            let rated = found.iter().find(|one| one["event"] == "rating.submitted").unwrap().clone();
+            let list = person.get("me/invitations").await.expect(200);
+            let invited = list["items"].as_array().unwrap().len();
+            assert_eq!(invited, usize::from(rated["outcome"] == "fired"), "{rated}");
+            outcomes.push((rated["outcome"].clone(), rated["blocked_by"].clone()));
+        }
+        assert_eq!(outcomes[..3], vec![(json!("fired"), Value::Null); 3], "the first three in the order they rated");
+        assert_eq!(outcomes[3..], vec![(json!("held"), json!("cap")); 2]);
+    }
+
+    async fn facts_are_forgotten_in_time_and_decisions_later(app) {
+        some_days(app).await;
+        let db = app.ctx().db.read();
+        let known = async || {
+            let rows = evaluation::Entity::find().all(db).await.unwrap();
+            let line = app.ctx().env.now() - chrono::Duration::days(181);
+            let (old, young): (Vec<_>, Vec<_>) = rows.iter().filter(|row| row.facts.is_some()).partition(|row| row.occurred_at < line);
+            (old.len(), young.len())
+        };
+        let begun = known().await.1;
+        assert!(begun > 1);
+        let decided = decision::Entity::find().count(db).await.unwrap();
+        app.advance("P160D").await;
+        assert!(known().await.1 >= begun);
+        app.advance("P30D").await;
+        let (old, young) = known().await;
+        assert!(old == 0 && young < begun, "{old} old ones, {young} young ones of {begun}");
+        assert!(decision::Entity::find().count(db).await.unwrap() >= decided, "the decisions stay");
+        app.advance("P910D").await;
+        app.advance("P2D").await;
+        let left = evaluation::Entity::find().all(db).await.unwrap();
+        let oldest = left.iter().map(|row| row.occurred_at).min();
+        let line = app.ctx().env.now() - chrono::Duration::days(1097);
+        assert!(oldest.is_none_or(|oldest| oldest > line), "{oldest:?}");
+    }
+
+    async fn a_long_backtest_tells_how_far_it_is_and_can_be_stopped(app) {
+        some_days(app).await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let mut strict = shipped();
+        strict["parameters"]["score_line"] = json!("5.00");
+        let id = drafts(&marketing, &strict).await;
+        let ever = json!({ "from": "2020-01-01", "to": "2099-12-31", "against": "live" });
+        let begun = marketing.post_async(&format!("admin/rulesets/{id}/backtest"), ever).await.expect(202);
+        let path = format!("admin/backtests/{}", begun["id"].as_str().unwrap());
+        let run = loop {
+            let run = marketing.get(&path).await.expect(200);
+            if run["state"] != "running" {
+                break run;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!((&run["state"], &run["replayed"]), (&json!("done"), &run["total"]), "{run}");
+        let out = &run["result"];
+        assert_eq!((&out["gained"], &out["lost"]), (&json!(0), &json!(1)), "{out}");
+        assert_eq!((&out["people_losing"], &out["sample"][0]["change"]), (&json!(1), &json!("lost")));
+        assert_eq!(out["sample"][0]["reasons"], json!(["评分达到 5.00 分(这次 4.80 分)"]), "{out}");
+        let rule = out["rules"].as_array().unwrap().iter().find(|one| one["rule_id"] == "quality-baseline").unwrap();
+        assert_eq!((&rule["fired"], &rule["fired_before"]), (&json!(1), &json!(2)), "{rule}");
+        let stopped = marketing.post(&format!("{path}/cancel"), json!({})).await.expect(200);
+        assert_eq!(stopped["state"], "done", "what is through stays as it is");
+        let nobody = "admin/backtests/019abcde-0000-7000-8000-000000000000";
+        marketing.get(nobody).await.problem(404, "not_found");
+    }
+
+    async fn a_hand_made_case_is_seen_from_both_sides(app) {
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let id = drafts(&marketing, &shipped()).await;
+        let path = format!("admin/rulesets/{id}/simulate");
+        let case = |score: Value| json!({
+            "events": ["rating.submitted", "referral.redeemed", "referral.qualified"], "generation": 1,
+            "inviter": {"consents": true, "facts": {"booking.prepaid_ratio": 0.5, "rating.score": score, "customer.open_complaints": 0,
+                "booking.sla_breached": false, "inviter.consecutive_qualified": 2}},
+            "invitee": {"consents": true}});
+        let out = marketing.post(&path, case(json!(4.9))).await.expect(200);
+        assert_eq!((&out["inviter"]["invitations"], &out["inviter"]["cost_fen"]), (&json!(1), &json!(2000)), "{out}");
+        let names = |side: &str| -> Vec<String> {
+            let list = out[side]["benefits"].as_array().unwrap();
+            list.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(names("inviter"), ["priority_scheduling", "thanks"]);
+        assert_eq!(names("invitee"), ["welcome_1"]);
+        let out = marketing.post(&path, case(json!("4.50"))).await.expect(200);
+        let rule = &out["steps"][0]["rules"][0];
+        assert_eq!((&out["inviter"]["invitations"], &rule["smallest_change"]), (&json!(0), &json!("评分达到 4.80 分(这次 4.50 分)")), "{out}");
+        let wrong = json!({"events": ["rating.submitted"], "generation": 1, "invitee": {"consents": false},
+            "inviter": {"consents": true, "facts": {"rating.score": 9, "rating.colour": 1}}});
+        let refused = marketing.post(&path, wrong).await;
+        refused.problem(422, "validation");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sampled_events_all_decisions_are_kept_and_verify() {
+    for backend in [Backend::Embedded, Backend::Production] {
+        let app = TestApp::with(
+            backend,
+            Half::ApiOnly,
+            &[("referral.sample_not_fired", "1")],
+        )
+        .await;
+        let never = json!([{"id": "never", "title": "少见", "on": ["rating.submitted"],
+            "when": {"fact": "booking.total_fen", "op": "gte", "value": 100_000_000}, "then": [{"effect": "tag", "tag": "rich"}]}]);
+        let staff = publishes(&app, &with_rules(&never)).await;
+        some_days(&app).await;
+        let rows = decision::Entity::find()
+            .all(app.ctx().db.read())
+            .await
+            .unwrap();
+        assert!(
+            rows.iter()
+                .any(|row| row.outcome == entity::values::DecisionOutcome::Not),
+            "{}",
+            rows.len()
+        );
+        let out = verified(&staff).await;
+        assert_eq!(
+            (&out["ok"], &out["differing"]),
+            (&json!(true), &json!([])),
+            "{out}"
+        );
+        app.finish().await;
+    }
+}
