@@ -11,12 +11,14 @@ mod analyse;
 mod check;
 mod compile;
 mod decision;
+mod diff;
 mod document;
 mod domain;
 mod evaluate;
 mod event;
 mod explain;
 mod fact;
+mod file;
 mod finding;
 mod lint;
 mod read;
@@ -34,6 +36,7 @@ pub use decision::{
     Action, BlockedBy, ConditionResult, ConsentNeed, Decision, NamedBenefit, Outcome,
     ResolvedEffect, Reversal,
 };
+pub use diff::{Change, Difference, Favours, Part, diff};
 pub use document::{
     Beneficiary, Benefit, Cap, Caps, Hours, MAX_BYTES, MAX_CONDITIONS, MAX_NESTING, MAX_RULES, Op,
     ProgrammeCaps, RuleSet, SendAt,
@@ -42,6 +45,7 @@ pub use evaluate::{evaluate, evaluate_with};
 pub use event::{Event, EventKind};
 pub use explain::{Why, why};
 pub use fact::{FactDef, Kind, Whose, catalogue};
+pub use file::export_text;
 pub use finding::{Finding, Severity};
 pub use lint::{PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_words};
 pub use reference::{FactRef, Fold, History, Window};
