@@ -10,7 +10,7 @@ use crate::{
     outbox::{self, Registry, Workers},
     payment, photo,
     platform::{
-        Ctx, Db, blob, limiter, queue, test_clock,
+        Bell, Ctx, Db, blob, limiter, queue, test_clock,
         wechat::{
             WechatClient,
             sandbox::{self, Sandbox, SandboxSettings},
@@ -174,6 +174,8 @@ pub async fn context(
             .to_std()
             .unwrap_or(Duration::from_secs(30)),
     )?;
+    let redis = Some(settings.queue.redis_url.as_str()).filter(|url| !url.is_empty());
+    let bell = Arc::new(Bell::open(redis, &settings.queue.prefix, "rulesets")?);
     let blobs = blob::open(&setup::blob_settings(&settings))?;
     let vault = Arc::new(setup::vault(&settings)?);
     setup::mark(&db, &env, &settings).await?;
@@ -189,6 +191,7 @@ pub async fn context(
         config: Arc::new(settings),
         test_clock,
         wake: Arc::default(),
+        bell,
     };
     Ok((ctx, sandbox))
 }
