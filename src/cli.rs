@@ -11,7 +11,7 @@ use crate::{
     config::{self, Settings},
     demo,
     kernel::{AppError, Code, Result},
-    outbox,
+    outbox, referral,
 };
 use clap::Parser;
 use command::{Cli, Command, DeadCommand, RulesetCommand, StaffCommand};
@@ -170,8 +170,11 @@ async fn work(settings: Settings) -> Result<ExitCode> {
         .to_std()
         .unwrap_or(std::time::Duration::from_secs(10));
     let (ctx, sandbox) = Box::pin(app::context_without_listener(settings)).await?;
+    let ready = referral::Ready::default();
+    let watch = referral::watch(&ctx, &ready).await;
     let workers = outbox::start(&ctx, &app::registry());
     stop_signal().await;
+    drop(watch);
     workers.stop(grace).await;
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;

@@ -133,7 +133,12 @@ const CONTRACT: &str = "
     POST /admin/rulesets/{id}/check
     POST /admin/rulesets/{id}/backtest
     POST /admin/rulesets/{id}/publish
+    POST /admin/rulesets/{id}/unschedule
     POST /admin/rulesets/rollback
+    GET /admin/rulesets/tenures
+    GET /admin/rulesets/{id}/export
+    POST /admin/rulesets/import
+    GET /admin/rulesets/{id}/diff
     GET /admin/decisions
     POST /admin/invitations/{id}/recall
     GET /admin/reports/referral-funnel

@@ -3,7 +3,8 @@
 use super::{
     decision::{self, New},
     facts::{self, About},
-    live::{LiveSet, live},
+    live::{LiveSet, live_at},
+    schedule,
 };
 use crate::{
     benefit::{self, Applied, Cause, Qualified, Redeemed, Reversed},
@@ -26,7 +27,10 @@ use std::collections::BTreeSet;
 
 /// Registers the engine.
 pub fn consumers(registry: Registry) -> Registry {
-    registry.with(Engine).with(Forgetting)
+    registry
+        .with(Engine)
+        .with(Forgetting)
+        .with(schedule::Switching)
 }
 
 struct Engine;
@@ -87,7 +91,7 @@ impl Consumer for Engine {
         let (Some(kind), Some(customer)) = (EventKind::parse(name), told.about()) else {
             return Ok(());
         };
-        let live = live(ctx, tx).await?;
+        let live = live_at(ctx, tx, event.occurred_at).await?;
         if !live.rules.listens_to(kind) {
             return Ok(());
         }
