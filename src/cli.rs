@@ -3,6 +3,7 @@
 mod command;
 mod doctor;
 mod offline;
+mod ruleset;
 
 pub use command::Lang;
 
@@ -14,7 +15,7 @@ use crate::{
     outbox, referral,
 };
 use clap::Parser;
-use command::{Cli, Command, DeadCommand, RulesetCommand, StaffCommand};
+use command::{Cli, Command, DeadCommand, StaffCommand};
 use std::{io::IsTerminal, process::ExitCode};
 
 /// Runs the command the process was started with.
@@ -139,11 +140,8 @@ async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
             command: DeadCommand::Replay { id },
         } => offline::replay(settings, id).await,
         Command::Doctor => doctor::run(settings).await,
-        Command::Ruleset {
-            command: RulesetCommand::Check { .. },
-        }
-        | Command::Openapi
-        | Command::Errors => Err(AppError::internal(
+        Command::Ruleset { command } => Box::pin(ruleset::run_with(settings, command)).await,
+        Command::Openapi | Command::Errors => Err(AppError::internal(
             "this command needs no settings and has run",
         )),
     }
