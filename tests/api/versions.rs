@@ -359,6 +359,33 @@ on_both! {
     }
 }
 
+/// Thousands of rules are seconds of work: a node with one thread for its callers answers others meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_set_is_published_without_keeping_others_waiting() {
+    let app = TestApp::with(Backend::Embedded, Half::ApiOnly, &[("http.workers", "1")]).await;
+    let author = marketing(&app).await;
+    let rules: Vec<Value> = (0..2_000)
+        .map(|number| {
+            json!({"id": format!("r{number}"), "title": "提醒", "on": ["rating.submitted"],
+                "when": {"fact": "customer.completed_bookings", "op": "eq", "value": number},
+                "then": [{"effect": "notify_staff", "text": "请看一下", "role": "service"}]})
+        })
+        .collect();
+    let id = drafts(&author, &with_rules(&json!(rules))).await;
+    let publisher = author.clone();
+    let path = format!("admin/rulesets/{id}/publish");
+    let publishing =
+        tokio::spawn(async move { publisher.post(&path, json!({})).await.expect(200) });
+    let (mut answered, start) = (0, std::time::Instant::now());
+    while !publishing.is_finished() {
+        app.stranger().get("/healthz").await.expect(200);
+        answered += 1;
+    }
+    publishing.await.unwrap();
+    assert!(answered > 20, "{answered} answers in {:?}", start.elapsed());
+    app.finish().await;
+}
+
 /// The version a node has ready, as it tells a load balancer.
 async fn ready(person: &Person) -> i64 {
     let told = person.get("/readyz").await.expect(200);
