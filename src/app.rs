@@ -10,7 +10,7 @@ use crate::{
     outbox::{self, Registry, Workers},
     payment, photo,
     platform::{
-        Ctx, Db, blob, limiter, queue, test_clock,
+        Bell, Ctx, Db, blob, limiter, queue, test_clock,
         wechat::{
             WechatClient,
             sandbox::{self, Sandbox, SandboxSettings},
@@ -48,6 +48,7 @@ pub struct Node {
     workers: Option<Workers>,
     sandbox: Option<Sandbox>,
     housekeeping: Housekeeping,
+    watch: Option<referral::Watch>,
 }
 
 /// Which halves of a node to run.
@@ -95,7 +96,7 @@ impl Node {
             .get()
             .to_std()
             .unwrap_or(Duration::from_secs(10));
-        drop(self.housekeeping);
+        drop((self.housekeeping, self.watch));
         // The workers first: a pooled connection belongs to the runtime of the server thread that opened it, so an event
         // that is handled after the server's threads have ended would find its connection dead. What requests still
         // write meanwhile stays in the outbox for the next node.
@@ -118,12 +119,19 @@ pub async fn start(settings: Settings, half: Half) -> Result<Node> {
     let address = listener.local_addr().map_err(AppError::internal)?;
     let (ctx, sandbox) = Box::pin(context(settings, address)).await?;
     setup::first_start(&ctx).await?;
+    let ready = referral::Ready::default();
+    let watch = if half == Half::ApiOnly {
+        referral::look_once(&ctx, &ready).await;
+        None
+    } else {
+        Some(referral::watch(&ctx, &ready).await)
+    };
     let registry = registry();
     let workers = (half == Half::Both).then(|| outbox::start(&ctx, &registry));
     let tokens = setup::token_key(&ctx)?;
     let prometheus = prometheus()?;
     let housekeeping = housekeeping::start(&ctx, prometheus.clone(), half == Half::Api);
-    let server = server(&ctx, (tokens, prometheus), sandbox.clone(), listener)?;
+    let server = server(&ctx, (tokens, prometheus, ready), sandbox.clone(), listener)?;
     let handle = server.handle();
     Ok(Node {
         ctx,
@@ -134,6 +142,7 @@ pub async fn start(settings: Settings, half: Half) -> Result<Node> {
         workers,
         sandbox,
         housekeeping,
+        watch,
     })
 }
 
@@ -174,6 +183,8 @@ pub async fn context(
             .to_std()
             .unwrap_or(Duration::from_secs(30)),
     )?;
+    let redis = Some(settings.queue.redis_url.as_str()).filter(|url| !url.is_empty());
+    let bell = Arc::new(Bell::open(redis, &settings.queue.prefix, "rulesets")?);
     let blobs = blob::open(&setup::blob_settings(&settings))?;
     let vault = Arc::new(setup::vault(&settings)?);
     setup::mark(&db, &env, &settings).await?;
@@ -189,6 +200,7 @@ pub async fn context(
         config: Arc::new(settings),
         test_clock,
         wake: Arc::default(),
+        bell,
     };
     Ok((ctx, sandbox))
 }
@@ -322,7 +334,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 fn server(
     ctx: &Ctx,
-    (tokens, prometheus): (TokenKey, PrometheusHandle),
+    (tokens, prometheus, ready): (TokenKey, PrometheusHandle, referral::Ready),
     sandbox: Option<Sandbox>,
     listener: TcpListener,
 ) -> Result<actix_web::dev::Server> {
@@ -330,7 +342,7 @@ fn server(
     let ctx = web::Data::new(ctx.clone());
     let tokens = web::Data::new(tokens);
     let settings = web::Data::from(config.clone());
-    let prometheus = web::Data::new(prometheus);
+    let (prometheus, ready) = (web::Data::new(prometheus), web::Data::new(ready));
     let documents = openapi();
     let docs = config.http.docs;
     let factory = move || {
@@ -340,6 +352,7 @@ fn server(
             .app_data(tokens.clone())
             .app_data(settings.clone())
             .app_data(prometheus.clone())
+            .app_data(ready.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| AppError::not_found().into()))
             // The last is the outermost: the shield sees every request first and every answer last.
             .wrap(middleware::Compress::default())

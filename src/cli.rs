@@ -3,6 +3,7 @@
 mod command;
 mod doctor;
 mod offline;
+mod ruleset;
 
 pub use command::Lang;
 
@@ -12,10 +13,10 @@ use crate::{
     config::{self, Settings},
     demo,
     kernel::{AppError, Code, Result},
-    outbox,
+    outbox, referral,
 };
 use clap::Parser;
-use command::{BenchCommand, Cli, Command, DeadCommand, RulesetCommand, StaffCommand};
+use command::{BenchCommand, Cli, Command, DeadCommand, StaffCommand};
 use std::{io::IsTerminal, process::ExitCode};
 
 /// Runs the command the process was started with.
@@ -158,11 +159,8 @@ async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
             command: DeadCommand::Replay { id },
         } => offline::replay(settings, id).await,
         Command::Doctor => doctor::run(settings).await,
-        Command::Ruleset {
-            command: RulesetCommand::Check { .. },
-        }
-        | Command::Openapi
-        | Command::Errors => Err(AppError::internal(
+        Command::Ruleset { command } => Box::pin(ruleset::run_with(settings, command)).await,
+        Command::Openapi | Command::Errors => Err(AppError::internal(
             "this command needs no settings and has run",
         )),
     }
@@ -189,8 +187,11 @@ async fn work(settings: Settings) -> Result<ExitCode> {
         .to_std()
         .unwrap_or(std::time::Duration::from_secs(10));
     let (ctx, sandbox) = Box::pin(app::context_without_listener(settings)).await?;
+    let ready = referral::Ready::default();
+    let watch = referral::watch(&ctx, &ready).await;
     let workers = outbox::start(&ctx, &app::registry());
     stop_signal().await;
+    drop(watch);
     workers.stop(grace).await;
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;

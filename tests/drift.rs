@@ -11,9 +11,9 @@ use entity::{
     evaluation, fact_shape, idempotency, inbox, invitation, invitation_share, ledger_entry,
     message, notice, outbox, payment, payment_incident, photo, push_message, rating,
     reconciliation, reconciliation_difference, referral, refresh_token, refund, reservation,
-    reward, reward_event, ruleset, service, session, shipping_report, staff, staff_task,
-    subscribe_answer, subscribe_grant, suppression, timer, trade_management, transfer, voucher,
-    wechat_identity, work_order, worker,
+    reward, reward_event, ruleset, ruleset_tenure, service, session, shipping_report, staff,
+    staff_task, subscribe_answer, subscribe_grant, suppression, timer, trade_management, transfer,
+    voucher, wechat_identity, work_order, worker,
 };
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -68,6 +68,7 @@ async fn declared() -> DatabaseConnection {
         .register(reward::Entity)
         .register(reward_event::Entity)
         .register(ruleset::Entity)
+        .register(ruleset_tenure::Entity)
         .register(service::Entity)
         .register(session::Entity)
         .register(shipping_report::Entity)
@@ -182,4 +183,94 @@ async fn there_and_back(db: &DatabaseConnection) {
     Migrator::up(db, None).await.unwrap();
     Migrator::down(db, None).await.unwrap();
     Migrator::up(db, None).await.unwrap();
+}
+
+/// Rule sets as they were kept before their times were written down: version, status, since when.
+const BEFORE: [(i32, &str, Option<i64>); 6] = [
+    (1, "retired", Some(100)),
+    (2, "retired", Some(500)),
+    (3, "live", Some(900)),
+    (4, "draft", None),
+    (5, "retired", Some(500)),
+    (6, "retired", Some(2_000)),
+];
+
+/// What was live when is filled in from what the sets remember: without gap or overlap, the live one last.
+async fn past_tenures(db: &DatabaseConnection) -> Vec<(i32, bool, bool)> {
+    let before = Migrator::migrations()
+        .iter()
+        .position(|one| one.name() == "m20261127_000022_tenure")
+        .unwrap();
+    Migrator::up(db, Some(u32::try_from(before).unwrap()))
+        .await
+        .unwrap();
+    for (version, status, since) in BEFORE {
+        let at = |seconds: i64| {
+            let moment = chrono::DateTime::from_timestamp(1_760_000_000 + seconds, 0).unwrap();
+            moment.to_rfc3339()
+        };
+        let id = format!("0000000000000000000000000000000{version}");
+        let id = if db.get_database_backend() == DbBackend::Sqlite {
+            format!("x'{id}'")
+        } else {
+            format!("'{id}'")
+        };
+        let since = since.map_or("NULL".to_owned(), |since| format!("'{}'", at(since)));
+        db.execute_unprepared(&format!(
+            "INSERT INTO ruleset (id, version, name, document, status, published_at, created_at, updated_at) \
+             VALUES ({id}, {version}, 'a', '{{}}', '{status}', {since}, '{0}', '{0}')",
+            at(0)
+        ))
+        .await
+        .unwrap();
+    }
+    Migrator::up(db, None).await.unwrap();
+    let rows = db
+        .query_all_raw(Statement::from_string(
+            db.get_database_backend(),
+            "SELECT t.version, t.until_at IS NULL AS going_on, CASE WHEN t.previous_id IS NULL THEN t.from_at = \
+             (SELECT MIN(from_at) FROM ruleset_tenure) ELSE EXISTS (SELECT 1 FROM ruleset_tenure p \
+             WHERE p.id = t.previous_id AND p.until_at = t.from_at) END AS joined FROM ruleset_tenure t ORDER BY t.from_at",
+        ))
+        .await
+        .unwrap();
+    rows.iter()
+        .map(|row| {
+            (
+                row.try_get("", "version").unwrap(),
+                row.try_get("", "going_on").unwrap(),
+                row.try_get("", "joined").unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_times_of_versions_before_are_filled_in_on_sqlite() {
+    let told = past_tenures(&memory().await).await;
+    assert_eq!(told, [(1, false, true), (5, false, true), (3, true, true)]);
+}
+
+#[tokio::test]
+async fn the_times_of_versions_before_are_filled_in_on_postgres() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are told their services by the test script"
+    )]
+    let server = std::env::var("LINJIAN_TEST_POSTGRES_URL").unwrap();
+    let name = format!("tenures_{}", std::process::id());
+    let admin = single(&server).await;
+    admin
+        .execute_unprepared(&format!("CREATE DATABASE {name}"))
+        .await
+        .unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    let db = single(&format!("{base}/{name}")).await;
+    let told = past_tenures(&db).await;
+    db.close().await.unwrap();
+    admin
+        .execute_unprepared(&format!("DROP DATABASE {name}"))
+        .await
+        .unwrap();
+    assert_eq!(told, [(1, false, true), (5, false, true), (3, true, true)]);
 }

@@ -136,7 +136,12 @@ const CONTRACT: &str = "
     GET /admin/backtests/{id}
     POST /admin/backtests/{id}/cancel
     POST /admin/rulesets/{id}/publish
+    POST /admin/rulesets/{id}/unschedule
     POST /admin/rulesets/rollback
+    GET /admin/rulesets/tenures
+    GET /admin/rulesets/{id}/export
+    POST /admin/rulesets/import
+    GET /admin/rulesets/{id}/diff
     GET /admin/decisions
     GET /admin/decisions/verify
     POST /admin/invitations/{id}/recall

@@ -96,6 +96,8 @@ typed_id! {
     RewardId,
     /// A ruleset.
     RulesetId,
+    /// A span of time in which one rule set was live.
+    RulesetTenureId,
     /// A service.
     ServiceId,
     /// A session.

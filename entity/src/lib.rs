@@ -47,6 +47,7 @@ pub mod reservation;
 pub mod reward;
 pub mod reward_event;
 pub mod ruleset;
+pub mod ruleset_tenure;
 pub mod service;
 pub mod session;
 pub mod shipping_report;

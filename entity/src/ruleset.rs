@@ -30,9 +30,13 @@ pub struct Model {
     pub previous_id: Option<RulesetId>,
     /// The second person, where findings need one.
     pub approved_by: Option<AccountId>,
-    /// Published at.
+    /// When it shall become live, while it waits for that.
+    pub publish_at: Option<DateTimeUtc>,
+    /// Who said when.
+    pub scheduled_by: Option<AccountId>,
+    /// Since when it was live last.
     pub published_at: Option<DateTimeUtc>,
-    /// Retired at.
+    /// When it ceased to be live last.
     pub retired_at: Option<DateTimeUtc>,
     /// When the row was written.
     pub created_at: DateTimeUtc,

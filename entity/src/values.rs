@@ -376,6 +376,8 @@ words! {
         Draft = "draft",
         /// Approved by a second person.
         Approved = "approved",
+        /// Waits for its moment.
+        Scheduled = "scheduled",
         /// In force.
         Live = "live",
         /// Was in force.
@@ -391,6 +393,17 @@ words! {
         Cancelled = "cancelled",
         /// Ended by a fault, or its node went away.
         Failed = "failed",
+    }
+    /// How a rule set came to be live.
+    TenureHow {
+        /// It came with the first start.
+        Installed = "installed",
+        /// Somebody published it at once.
+        Published = "published",
+        /// It was published ahead of time and its moment came.
+        Scheduled = "scheduled",
+        /// Somebody went back to it.
+        RolledBack = "rolled_back",
     }
     /// What an evaluation came to.
     DecisionOutcome {

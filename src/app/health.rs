@@ -6,6 +6,7 @@ use crate::{
     kernel::{AppError, Result, Span},
     outbox,
     platform::{Ctx, test_clock},
+    referral,
 };
 use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
@@ -30,15 +31,16 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
 }
 
-/// Database, queue and blob store answer.
+/// Database, queue and blob store answer; `ruleset_version` is the version of the rules this node has ready.
 #[utoipa::path(tag = "operations", responses((status = 200), (status = 503, body = Problem)))]
 #[get("/readyz")]
-async fn readyz(ctx: web::Data<Ctx>) -> Result<HttpResponse> {
+async fn readyz(ctx: web::Data<Ctx>, rules: web::Data<referral::Ready>) -> Result<HttpResponse> {
     ctx.db.ping().await?;
     ctx.queue.ping().await?;
     ctx.blobs.ping().await?;
-    Ok(HttpResponse::Ok()
-        .json(serde_json::json!({ "database": "ok", "queue": "ok", "blob": "ok" })))
+    Ok(HttpResponse::Ok().json(serde_json::json!({
+        "database": "ok", "queue": "ok", "blob": "ok", "ruleset_version": rules.version(),
+    })))
 }
 
 /// Prometheus metrics.

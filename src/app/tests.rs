@@ -130,7 +130,17 @@ impl Stage {
         let wechat = WechatClient::new(wechat_settings(&config), env.clone()).unwrap();
         let ctx = Ctx { env, wechat, ..ctx };
         let tokens = setup::token_key(&ctx).unwrap();
-        let running = server(&ctx, (tokens, prometheus().unwrap()), None, listener).unwrap();
+        let running = server(
+            &ctx,
+            (
+                tokens,
+                prometheus().unwrap(),
+                crate::referral::Ready::default(),
+            ),
+            None,
+            listener,
+        )
+        .unwrap();
         let handle = running.handle();
         tokio::spawn(running);
         let notify = vectors("pay_notify.json");

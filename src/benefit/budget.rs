@@ -144,9 +144,10 @@ pub(super) async fn fits_welcome(
 pub(super) async fn fits_thanks(
     db: &impl ConnectionTrait,
     set: &CompiledRuleSet,
+    thanks: &NamedBenefit,
     rule: Option<&str>,
 ) -> Result<bool> {
-    let price = cost(set.inviter_thanks.as_ref());
+    let price = cost(Some(thanks));
     if let Some(budget) = programme_budget(set)
         && programme_given(db, set).await?.saturating_add(price) > budget
     {

@@ -44,3 +44,4 @@ pub use http::{root_routes, routes};
 pub use react::consumers;
 pub use redeem::generation_of;
 pub use suppression::open_suppression;
+pub use task::ask_staff;

@@ -133,15 +133,17 @@ async fn thank(
     link: &referral::Model,
     rule: Option<&str>,
 ) -> Result<()> {
-    let live = rules::live(ctx, tx).await?;
-    let promised = live.rules.in_period(business_date(link.created_at));
-    let Some(benefit) = live.rules.inviter_thanks.as_ref().filter(|_| promised) else {
+    // What was promised when the friend came is kept, whatever is promised to others since; the limits are today's.
+    let then = rules::live_then(tx, link.created_at).await?;
+    let promised = then.rules.in_period(business_date(link.created_at));
+    let Some(benefit) = then.rules.inviter_thanks.as_ref().filter(|_| promised) else {
         return Ok(());
     };
+    let live = rules::live(ctx, tx).await?;
     let programme = PolicyPack::shipped().programme_caps(&live.rules.caps);
     let held = if !caps::admit_thanks(ctx, tx, link.inviter_id, &programme.per_inviter).await? {
         Some("超过本期感谢次数上限,待人工处理")
-    } else if !budget::fits_thanks(tx, &live.rules, rule).await? {
+    } else if !budget::fits_thanks(tx, &live.rules, benefit, rule).await? {
         Some("活动预算已用完,待人工处理")
     } else {
         None

@@ -83,6 +83,28 @@ pub(super) async fn write(
     Ok((made == 1).then_some(id))
 }
 
+/// Something other rooms want a person to look at; once per effect id.
+///
+/// # Errors
+/// A database fault.
+pub async fn ask_staff(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    (kind, role): (&'static str, &'static str),
+    text: String,
+    (subject_id, effect_id): (Uuid, String),
+) -> Result<()> {
+    let new = New {
+        kind,
+        text,
+        role: Some(role.into()),
+        subject_id,
+        referral_id: None,
+        effect_id,
+    };
+    write(ctx, tx, new).await.map(drop)
+}
+
 /// A reward that could not be given waits for a manager; it does not run out meanwhile.
 pub(super) async fn hold(
     ctx: &Ctx,

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::referral::Which;
 use clap::{Parser, Subcommand, ValueEnum};
 use entity::values::StaffRole;
 use std::path::PathBuf;
@@ -154,6 +155,37 @@ pub(super) enum RulesetCommand {
         /// The rule set, JSON.
         file: PathBuf,
     },
+    /// What one set changes of another, in plain words; status 0 when nothing, 1 when something, 2 for a fault.
+    Diff {
+        /// A file, or `live` or a version (`v12`) of the configured database.
+        old: String,
+        /// A file, or `live` or a version.
+        new: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a stored set as a file.
+    Export {
+        /// `live` or a version (`v12`).
+        #[arg(default_value = "live", value_parser = stored)]
+        which: Which,
+        /// Where to; standard output when left out.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Keep a file as a new draft.
+    Import {
+        /// The rule set, JSON.
+        file: PathBuf,
+        /// The login name of a marketing person: he is the author, and somebody else approves.
+        #[arg(long)]
+        by: String,
+    },
+}
+
+fn stored(text: &str) -> Result<Which, String> {
+    super::ruleset::stored(text).ok_or_else(|| "应为 live 或版本号(如 v12)".to_owned())
 }
 
 #[cfg(test)]

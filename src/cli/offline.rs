@@ -1,6 +1,6 @@
 //! Commands that run and end.
 
-use super::command::{Command, RulesetCommand};
+use super::{command::Command, ruleset};
 use crate::{
     app, bench,
     config::Settings,
@@ -8,10 +8,9 @@ use crate::{
     kernel::{AppError, Result},
     outbox,
     platform::{Ctx, Db, wechat::sandbox::Sandbox},
-    referral,
 };
 use entity::{ids::EventId, values::StaffRole};
-use std::{io::Read, path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 /// Runs the commands that need no settings; `None` for the others.
 pub(super) fn run(command: &Command) -> Option<ExitCode> {
@@ -21,9 +20,7 @@ pub(super) fn run(command: &Command) -> Option<ExitCode> {
             print!("{}", super::error_table());
             Some(ExitCode::SUCCESS)
         }
-        Command::Ruleset {
-            command: RulesetCommand::Check { file },
-        } => Some(check(file)),
+        Command::Ruleset { command } => ruleset::run(command),
         Command::Serve { .. }
         | Command::Work
         | Command::Migrate
@@ -46,33 +43,6 @@ fn openapi() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Largest rule-set file read; the grammar allows less.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
-
-fn check(file: &Path) -> ExitCode {
-    let text = std::fs::File::open(file).and_then(|file| {
-        let mut text = String::new();
-        file.take(MOST_BYTES).read_to_string(&mut text)?;
-        Ok(text)
-    });
-    let text = match text {
-        Ok(text) => text,
-        Err(error) => {
-            eprintln!("读不到规则集文件 {}:{error}", file.display());
-            return ExitCode::from(2);
-        }
-    };
-    let findings = referral::check_text(&text);
-    for line in &findings {
-        println!("{line}");
-    }
-    if findings.iter().any(|line| line.starts_with("[block]")) {
-        return ExitCode::FAILURE;
-    }
-    println!("可以发布:没有必须修改的问题({} 条提示)", findings.len());
-    ExitCode::SUCCESS
 }
 
 pub(super) async fn migrate(settings: Settings) -> Result<ExitCode> {
@@ -101,11 +71,11 @@ pub(super) async fn bench(
 }
 
 /// The capabilities of a command, without a listener.
-async fn context(settings: Settings) -> Result<(Ctx, Option<Sandbox>)> {
+pub(super) async fn context(settings: Settings) -> Result<(Ctx, Option<Sandbox>)> {
     Box::pin(app::context_without_listener(settings)).await
 }
 
-async fn close(sandbox: Option<Sandbox>) {
+pub(super) async fn close(sandbox: Option<Sandbox>) {
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
     }

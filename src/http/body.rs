@@ -55,6 +55,32 @@ where
     }
 }
 
+/// A JSON body as text, for whoever reads it himself. `LIMIT` is its largest size in bytes.
+pub struct Text<const LIMIT: usize> {
+    /// The text as sent.
+    pub value: String,
+    /// SHA-256 of the bytes as sent, for idempotency keys.
+    pub hash: String,
+}
+
+impl<const LIMIT: usize> FromRequest for Text<LIMIT> {
+    type Error = AppError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = read(payload.take(), LIMIT);
+        let recognised = recognised(req);
+        Box::pin(async move {
+            recognised.await;
+            let bytes = bytes.await?;
+            let hash = hex::encode(digest::digest(&digest::SHA256, &bytes));
+            let value = String::from_utf8(bytes)
+                .map_err(|_| AppError::field("", "utf8", "文件应为 UTF-8 编码的文字"))?;
+            Ok(Self { value, hash })
+        })
+    }
+}
+
 async fn read(mut payload: Payload, limit: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(chunk) = payload.next().await {

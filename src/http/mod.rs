@@ -12,7 +12,7 @@ mod problem;
 mod query;
 mod shield;
 
-pub use body::{MULTIPART_LIMIT, Valid, check};
+pub use body::{MULTIPART_LIMIT, Text, Valid, check};
 pub use idempotency::{Idem, Once, TwoStep, forget_answers};
 pub use measure::{count, measure};
 pub use meta::{RequestMeta, address_of, limit_key};

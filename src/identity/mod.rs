@@ -23,7 +23,7 @@ pub use actor::{
 };
 pub use events::Registered;
 pub use http::{Tokens, routes};
-pub use staff::{NewStaff, add_staff};
+pub use staff::{NewStaff, add_staff, staff_named};
 pub use staff_audit::{AuditSubject, audit_staff};
 pub use token::TokenKey;
 pub use wechat_login::{account_of_openid, openid_of};

@@ -69,6 +69,27 @@ pub async fn add_staff(ctx: &Ctx, new: NewStaff) -> Result<(AccountId, Option<St
     Ok((account.id, made))
 }
 
+/// The account of a login name, if it has this role: for whoever works at the command line.
+///
+/// # Errors
+/// `forbidden` when there is no such login, or it has not.
+pub async fn staff_named(ctx: &Ctx, username: &str, role: StaffRole) -> Result<AccountId> {
+    let row = staff::Entity::find()
+        .filter(staff::Column::Username.eq(username))
+        .one_by_key(ctx.db.read())
+        .await?;
+    let may = |row: &staff::Model| {
+        serde_json::from_value::<Vec<StaffRole>>(row.roles.clone())
+            .is_ok_and(|roles| roles.contains(&role))
+    };
+    row.filter(may).map(|row| row.account_id).ok_or_else(|| {
+        AppError::new(
+            Code::Forbidden,
+            format!("没有叫“{username}”的员工,或他没有 {} 的身份", role.word()),
+        )
+    })
+}
+
 /// What a presented name and password proved.
 pub(super) struct Presented {
     /// The account of that name, if there is one.

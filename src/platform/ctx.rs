@@ -1,6 +1,8 @@
 //! The capabilities a use case may ask for. No feature data.
 
-use super::{Db, blob::Blobs, limiter::Limits, queue::Queue, vault::Vault, wechat::WechatClient};
+use super::{
+    Bell, Db, blob::Blobs, limiter::Limits, queue::Queue, vault::Vault, wechat::WechatClient,
+};
 use crate::{
     config::Settings,
     kernel::{Env, Result, ShiftClock},
@@ -32,6 +34,8 @@ pub struct Ctx {
     pub test_clock: Option<ShiftClock>,
     /// Rung after a commit that wrote events, so that the relay does not wait for its poll.
     pub wake: Arc<Notify>,
+    /// Rung when another version of the rules is in force or waits for its moment, so that every node makes it ready.
+    pub bell: Arc<Bell>,
 }
 
 impl Ctx {

@@ -3,6 +3,7 @@
 //! Each is a trait with an embedded and a production implementation and one conformance suite run on both, or (WeChat)
 //! one real client whose sandbox speaks the same wire. Owns the `deployment` table; emits and consumes nothing.
 
+mod bell;
 pub mod blob;
 mod ctx;
 mod db;
@@ -14,5 +15,6 @@ pub mod test_clock;
 pub mod vault;
 pub mod wechat;
 
+pub use bell::Bell;
 pub use ctx::Ctx;
 pub use db::{Db, OneByKey, statement};

@@ -1,6 +1,11 @@
 //! From events to cases: which ones the rules are asked about, and which may be judged together.
 
-use super::{evaluation, judge, live::live, retention::Retention};
+use super::{
+    evaluation, judge,
+    live::{LiveSet, live_at},
+    retention::Retention,
+    schedule,
+};
 use crate::{
     benefit::{Qualified, Redeemed, Reversed},
     booking::BookingCompleted,
@@ -17,11 +22,15 @@ use chrono::{DateTime, Utc};
 use entity::ids::{AccountId, BookingId, ComplaintId, ReferralId};
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Registers the engine.
 pub fn consumers(registry: Registry) -> Registry {
-    registry.with(Engine).with(Forgetting).with(Retention)
+    registry
+        .with(Engine)
+        .with(Forgetting)
+        .with(Retention)
+        .with(schedule::Switching)
 }
 
 struct Engine;
@@ -94,13 +103,41 @@ impl Consumer for Engine {
         for event in events {
             cases.extend(case(event)?);
         }
-        let live = live(ctx, tx).await?;
-        cases.retain(|case| live.rules.listens_to(case.event.kind));
-        for round in rounds(cases) {
-            Box::pin(judge::all(ctx, tx, &live, &round)).await?;
+        // Before every other lock: until the transaction ends nobody changes versions.
+        for (live, cases) in by_version(ctx, tx, cases).await? {
+            let listening = |case: &Case| live.rules.listens_to(case.event.kind);
+            for round in rounds(cases.into_iter().filter(listening)) {
+                Box::pin(judge::all(ctx, tx, &live, &round)).await?;
+            }
         }
         Ok(())
     }
+}
+
+/// Cases under the set that was in force when they happened: one for all, unless a switch lies between them.
+async fn by_version(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    cases: Vec<Case>,
+) -> Result<Vec<(Arc<LiveSet>, Vec<Case>)>> {
+    let moments = || cases.iter().map(|case| case.occurred_at);
+    let (Some(first), Some(last)) = (moments().min(), moments().max()) else {
+        return Ok(Vec::new());
+    };
+    // The newest first: it settles a switch whose moment has come.
+    let newest = live_at(ctx, tx, last).await?;
+    if first == last || live_at(ctx, tx, first).await?.id == newest.id {
+        return Ok(vec![(newest, cases)]);
+    }
+    let mut found: Vec<(Arc<LiveSet>, Vec<Case>)> = Vec::new();
+    for case in cases {
+        let live = live_at(ctx, tx, case.occurred_at).await?;
+        match found.last_mut() {
+            Some((set, cases)) if set.id == live.id => cases.push(case),
+            _ => found.push((live, vec![case])),
+        }
+    }
+    Ok(found)
 }
 
 /// The case an event makes, if it is about somebody the rules decide about.
@@ -124,7 +161,7 @@ fn case(event: &Delivered) -> Result<Option<Case>> {
 
 /// Cases that may be judged together: of one kind, because a kind has its own facts, and each about other people than the
 /// rest, because what is done for a case changes what the next one about the same people finds. Their order stays.
-fn rounds(cases: Vec<Case>) -> Vec<Vec<Case>> {
+fn rounds(cases: impl Iterator<Item = Case>) -> Vec<Vec<Case>> {
     let mut rounds: Vec<Vec<Case>> = Vec::new();
     let mut last: HashMap<AccountId, usize> = HashMap::new();
     for case in cases {

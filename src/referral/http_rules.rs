@@ -1,7 +1,7 @@
 //! Marketing's calls: facts, drafts, checks, publishing.
 
 use super::{
-    publish,
+    http_versions, publish,
     ruleset::{self, Brief},
 };
 use crate::{
@@ -30,14 +30,14 @@ const BODY_LIMIT: usize = MAX_BYTES + 64 * 1024;
 /// Registers the calls under `/admin`.
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(facts)
-        .service(rollback)
+        .configure(http_versions::routes_first)
         .service(list)
         .service(create)
         .service(one)
         .service(rewrite)
         .service(check)
         .service(approve)
-        .service(publish_one);
+        .configure(http_versions::routes);
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -65,7 +65,7 @@ struct RulesetIn {
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
-struct RulesetOut {
+pub(super) struct RulesetOut {
     id: RulesetId,
     version: i32,
     name: String,
@@ -74,6 +74,9 @@ struct RulesetOut {
     /// Who wrote the document last; he cannot approve it either.
     updated_by: Option<AccountId>,
     approved_by: Option<AccountId>,
+    /// When it shall become live, while it is `scheduled`.
+    publish_at: Option<DateTime<Utc>>,
+    /// Since when it was live last.
     published_at: Option<DateTime<Utc>>,
     retired_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -83,7 +86,7 @@ struct RulesetOut {
     document: Option<Value>,
 }
 
-fn brief(row: impl Into<Brief>) -> RulesetOut {
+pub(super) fn brief(row: impl Into<Brief>) -> RulesetOut {
     let row = row.into();
     RulesetOut {
         id: row.id,
@@ -93,6 +96,7 @@ fn brief(row: impl Into<Brief>) -> RulesetOut {
         created_by: row.created_by,
         updated_by: row.updated_by,
         approved_by: row.approved_by,
+        publish_at: row.publish_at,
         published_at: row.published_at,
         retired_at: row.retired_at,
         created_at: row.created_at,
@@ -172,7 +176,7 @@ async fn rewrite(
 
 #[derive(Deserialize, Validate, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NothingIn {}
+pub(super) struct NothingIn {}
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct FindingsOut {
@@ -191,7 +195,7 @@ async fn check(
 ) -> Result<HttpResponse> {
     let row = ruleset::by_id(ctx.db.read(), *id).await?;
     Ok(HttpResponse::Ok().json(FindingsOut {
-        findings: publish::findings(&row),
+        findings: publish::findings(&row).await?,
     }))
 }
 
@@ -211,49 +215,5 @@ async fn approve(
     };
     idem.of(actor.id, &body.hash)
         .run(&ctx, StatusCode::OK, say_yes)
-        .await
-}
-
-/// Put a set in force; refused while anything blocks it.
-#[utoipa::path(tag = "staff", request_body = NothingIn, security(("bearer" = [])),
-    responses((status = 200, body = RulesetOut), (status = 409, body = Problem), (status = 422, body = Problem)))]
-#[post("/rulesets/{id}/publish")]
-async fn publish_one(
-    ctx: web::Data<Ctx>,
-    actor: Actor<Marketing>,
-    id: web::Path<RulesetId>,
-    idem: Idem,
-    body: Valid<NothingIn>,
-) -> Result<HttpResponse> {
-    let go = async |tx: &DatabaseTransaction| Ok(brief(publish::publish(&ctx, tx, *id).await?));
-    idem.of(actor.id, &body.hash)
-        .run(&ctx, StatusCode::OK, go)
-        .await
-}
-
-#[derive(Deserialize, Validate, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RollbackIn {
-    /// The highest version below the live one, when unsaid.
-    version: Option<i32>,
-}
-
-/// Put an earlier version back in force.
-#[utoipa::path(tag = "staff", request_body = RollbackIn, security(("bearer" = [])),
-    responses((status = 200, body = RulesetOut), (status = 404, body = Problem), (status = 422, body = Problem)))]
-#[post("/rulesets/rollback")]
-async fn rollback(
-    ctx: web::Data<Ctx>,
-    actor: Actor<Marketing>,
-    idem: Idem,
-    body: Valid<RollbackIn>,
-) -> Result<HttpResponse> {
-    let back = async |tx: &DatabaseTransaction| {
-        Ok(brief(
-            publish::rollback(&ctx, tx, body.value.version).await?,
-        ))
-    };
-    idem.of(actor.id, &body.hash)
-        .run(&ctx, StatusCode::OK, back)
         .await
 }

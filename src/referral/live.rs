@@ -1,19 +1,28 @@
-//! The rule set in force, compiled once per version.
+//! Rule sets in force, compiled once per version and process.
 
+use super::{
+    ruleset::{by_id, in_order},
+    schedule, tenure,
+};
 use crate::{
     kernel::{AppError, Code, Result},
     platform::Ctx,
     rule::{self, CompiledRuleSet, DEFAULT_RULESET, RuleSet},
 };
-use entity::{ids::RulesetId, ruleset, values::RulesetStatus};
+use chrono::{DateTime, Utc};
+use entity::{
+    ids::RulesetId,
+    ruleset,
+    values::{RulesetStatus, TenureHow},
+};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
-    QueryFilter, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    PaginatorTrait,
 };
 use serde_json::Value;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// The live set.
+/// A set that is or was in force.
 pub struct LiveSet {
     /// Its row.
     pub id: RulesetId,
@@ -23,52 +32,122 @@ pub struct LiveSet {
     pub rules: CompiledRuleSet,
 }
 
-/// Compiled documents by row; a published document never changes, so an entry is never stale.
-fn compiled() -> &'static Mutex<Vec<Arc<LiveSet>>> {
-    static SETS: OnceLock<Mutex<Vec<Arc<LiveSet>>>> = OnceLock::new();
+/// A compiled document. One that was published never changes; one that waits for its moment may be taken back and
+/// rewritten, so it counts only for the document it was made from.
+struct Known {
+    document: Arc<Value>,
+    set: Arc<LiveSet>,
+    published: bool,
+}
+
+/// Compiled documents, the newest first.
+fn compiled() -> &'static Mutex<Vec<Known>> {
+    static SETS: OnceLock<Mutex<Vec<Known>>> = OnceLock::new();
     SETS.get_or_init(Mutex::default)
 }
 
-/// How many compiled sets are kept.
-const KEPT: usize = 8;
+/// Held while one is compiled: whoever needs the same meanwhile waits for it instead of doing it again.
+fn compiling() -> &'static tokio::sync::Mutex<()> {
+    static COMPILING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    &COMPILING
+}
 
-/// The live set; its row is looked up each time, its document read and compiled once.
+/// How many compiled sets are kept: the live one, its neighbours in time, and what waits.
+const KEPT: usize = 12;
+
+/// The set in force now.
 ///
 /// # Errors
 /// `unavailable` before the first start has installed one; a database fault.
 pub async fn live(_: &Ctx, db: &impl ConnectionTrait) -> Result<Arc<LiveSet>> {
-    let id: Option<RulesetId> = ruleset::Entity::find()
-        .select_only()
-        .column(ruleset::Column::Id)
-        .filter(ruleset::Column::Status.eq(RulesetStatus::Live))
-        .into_tuple()
-        .all(db)
-        .await?
-        .pop();
-    let id = id.ok_or_else(|| AppError::new(Code::Unavailable, "还没有生效的规则集"))?;
+    let open = tenure::open(db).await?;
+    let open = open.ok_or_else(|| AppError::new(Code::Unavailable, "还没有生效的规则集"))?;
+    published(db, open.ruleset_id).await
+}
+
+/// The set that was in force at a past moment, for what was promised then. What is older than the first belongs to the
+/// first.
+///
+/// # Errors
+/// As [`live`]; `unavailable` also while a set whose moment has come is not settled yet.
+pub async fn live_then(db: &impl ConnectionTrait, moment: DateTime<Utc>) -> Result<Arc<LiveSet>> {
+    let found = tenure::covering(db, moment).await?;
+    published(db, found.ruleset_id).await
+}
+
+/// The set that judges what happened at `moment`; until `tx` ends nobody changes versions. A set whose moment has come
+/// is put in force first, by whoever needs to know: that is why this comes before every other lock of the transaction.
+///
+/// # Errors
+/// As [`live_then`].
+pub async fn live_at(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    moment: DateTime<Utc>,
+) -> Result<Arc<LiveSet>> {
+    schedule::settle_if_due(ctx, tx, moment).await?;
+    let found = tenure::covering_held(tx, moment).await?;
+    published(tx, found.ruleset_id).await
+}
+
+/// A published set, compiled at most once.
+pub(super) async fn published(db: &impl ConnectionTrait, id: RulesetId) -> Result<Arc<LiveSet>> {
     if let Some(known) = lookup(id) {
         return Ok(known);
     }
-    let row = ruleset::Entity::find_by_id(id)
-        .all(db)
-        .await?
-        .pop()
-        .ok_or_else(AppError::not_found)?;
-    let set = Arc::new(LiveSet {
-        id,
-        version: row.version,
-        rules: compile(&row.document)?,
-    });
-    let mut sets = compiled().lock().unwrap_or_else(PoisonError::into_inner);
-    sets.retain(|known| known.id != id);
-    sets.insert(0, Arc::clone(&set));
-    sets.truncate(KEPT);
-    Ok(set)
+    // The row is read before the wait: a pooled connection must not be waited for while others wait for us.
+    let row = by_id(db, id).await?;
+    make(row, true).await
+}
+
+/// Compiles what waits for its moment, so that it is ready when that comes.
+pub(super) async fn prepare(db: &impl ConnectionTrait, id: RulesetId) -> Result<()> {
+    make(by_id(db, id).await?, false).await.map(drop)
 }
 
 fn lookup(id: RulesetId) -> Option<Arc<LiveSet>> {
     let sets = compiled().lock().unwrap_or_else(PoisonError::into_inner);
-    sets.iter().find(|known| known.id == id).map(Arc::clone)
+    let mut found = sets.iter().filter(|known| known.published);
+    found
+        .find(|known| known.set.id == id)
+        .map(|known| Arc::clone(&known.set))
+}
+
+/// Compiles a row's document off the threads that serve others, unless that was done.
+async fn make(row: ruleset::Model, published: bool) -> Result<Arc<LiveSet>> {
+    let _turn = compiling().lock().await;
+    if let Some(known) = reuse(&row, published) {
+        return Ok(known);
+    }
+    let (id, version, document) = (row.id, row.version, Arc::new(row.document));
+    let shared = Arc::clone(&document);
+    let rules = tokio::task::spawn_blocking(move || compile(&shared))
+        .await
+        .map_err(AppError::internal)??;
+    metrics::counter!("linjian_rulesets_compiled_total").increment(1);
+    let set = Arc::new(LiveSet { id, version, rules });
+    let mut sets = compiled().lock().unwrap_or_else(PoisonError::into_inner);
+    sets.retain(|known| known.set.id != id);
+    sets.insert(
+        0,
+        Known {
+            document,
+            set: Arc::clone(&set),
+            published,
+        },
+    );
+    sets.truncate(KEPT);
+    Ok(set)
+}
+
+/// What was made of this very document before.
+fn reuse(row: &ruleset::Model, published: bool) -> Option<Arc<LiveSet>> {
+    let mut sets = compiled().lock().unwrap_or_else(PoisonError::into_inner);
+    let known = sets
+        .iter_mut()
+        .find(|known| known.set.id == row.id && *known.document == row.document)?;
+    known.published |= published;
+    Some(Arc::clone(&known.set))
 }
 
 /// Compiles a stored document, and no more: it was linted and analysed before it was published.
@@ -84,13 +163,13 @@ pub(super) fn compile(document: &Value) -> Result<CompiledRuleSet> {
 /// A database fault.
 pub async fn install_default(ctx: &Ctx) -> Result<()> {
     let tx = ctx.db.begin_write().await?;
-    super::ruleset::in_order(ctx, &tx).await?;
+    in_order(ctx, &tx).await?;
     if ruleset::Entity::find().count(&tx).await? > 0 {
         return Ok(());
     }
     let document: Value = serde_json::from_str(DEFAULT_RULESET)?;
     let now = ctx.env.now();
-    ruleset::ActiveModel {
+    let row = ruleset::ActiveModel {
         id: Set(ctx.env.id()),
         version: Set(1),
         name: Set(document
@@ -99,17 +178,27 @@ pub async fn install_default(ctx: &Ctx) -> Result<()> {
             .unwrap_or("默认规则集")
             .to_owned()),
         document: Set(document),
-        status: Set(RulesetStatus::Live),
+        status: Set(RulesetStatus::Approved),
         created_by: Set(None),
         updated_by: Set(None),
         previous_id: Set(None),
         approved_by: Set(None),
-        published_at: Set(Some(now)),
+        publish_at: Set(None),
+        scheduled_by: Set(None),
+        published_at: Set(None),
         retired_at: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
     }
     .insert(&tx)
     .await?;
+    let first = tenure::Next {
+        id: row.id,
+        version: row.version,
+        by: None,
+        how: TenureHow::Installed,
+        from: None,
+    };
+    tenure::switch(ctx, &tx, first).await?;
     ctx.commit(tx).await
 }

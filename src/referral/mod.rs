@@ -1,6 +1,7 @@
 //! Rule sets and decisions: who is asked, when, and why not.
 //!
-//! Owns `ruleset`, `decision`, `evaluation`, `fact_shape`. Promises: one live set at a time; a set with a `block` finding is never published;
+//! Owns `ruleset`, `ruleset_tenure`, `decision`, `evaluation`, `fact_shape`, `backtest`. Promises: one live set at a time, and for every moment of the past one
+//! that was; an event is judged by the set that was live when it happened, on every node (ADR 0021); a set with a `block` finding is never published;
 //! without `referral_profiling` no fact of a person that needs it is read and nothing is evaluated from it; every
 //! decision is stored with the facts it saw; one decision per event, customer and rule. Emits nothing of its own
 //! (effects are benefit's). Listens to `rating.submitted`, `payment.succeeded`, `booking.completed`, `complaint.*`,
@@ -9,6 +10,7 @@
 
 mod backtest;
 mod decision;
+mod document;
 mod edition;
 mod engine;
 mod evaluation;
@@ -16,23 +18,29 @@ mod facts;
 mod http;
 mod http_backtest;
 mod http_rules;
+mod http_versions;
 mod judge;
 mod live;
 mod publish;
 mod recall;
 mod retention;
 mod ruleset;
+mod schedule;
 mod simulate;
+mod tenure;
 mod verify;
+mod watch;
 mod why;
 
+pub use document::{Which, export_file, import_file};
 pub use engine::consumers;
 pub use facts::{About, Ask, read_batch};
 pub use http::{admin_routes as decision_admin_routes, routes};
 pub use http_backtest::routes as backtest_admin_routes;
 pub use http_rules::routes as ruleset_admin_routes;
-pub use live::{LiveSet, install_default, live};
+pub use live::{LiveSet, install_default, live, live_at, live_then};
 pub use retention::install_retention;
+pub use watch::{Ready, Watch, look_once, watch};
 
 use crate::rule::{PolicyPack, Severity};
 

@@ -1,6 +1,9 @@
 //! Approving, publishing, rolling back.
 
-use super::ruleset::{by_id, in_order, lock};
+use super::{
+    ruleset::{by_id, in_order, lock},
+    schedule, tenure,
+};
 use crate::{
     kernel::{AppError, Code, Result},
     platform::{Ctx, OneByKey},
@@ -9,16 +12,20 @@ use crate::{
 use entity::{
     ids::{AccountId, RulesetId},
     ruleset,
-    values::RulesetStatus,
+    values::{RulesetStatus, TenureHow},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     QuerySelect,
 };
 
-/// Everything that can be said about a document now.
-pub(super) fn findings(row: &ruleset::Model) -> Vec<Finding> {
-    check(&row.document, PolicyPack::shipped()).findings
+/// Everything that can be said about a document now. Ten thousand rules are seconds of work: not on a thread that serves
+/// others.
+pub(super) async fn findings(row: &ruleset::Model) -> Result<Vec<Finding>> {
+    let document = row.document.clone();
+    tokio::task::spawn_blocking(move || check(&document, PolicyPack::shipped()).findings)
+        .await
+        .map_err(AppError::internal)
 }
 
 /// A second person says yes to a draft.
@@ -52,7 +59,7 @@ pub(super) async fn approve(
     Ok(change.update(tx).await?)
 }
 
-/// Puts a set in force, if nothing blocks it.
+/// Puts a set in force now, if nothing blocks it; one that waited for a moment need not wait any more.
 ///
 /// # Errors
 /// `rule_rejected` with the findings; `invalid_state` for a set that is live.
@@ -60,8 +67,10 @@ pub(super) async fn publish(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     id: RulesetId,
+    by: AccountId,
 ) -> Result<ruleset::Model> {
     in_order(ctx, tx).await?;
+    schedule::settle(ctx, tx).await?;
     let live = live_for_update(tx).await?;
     let row = lock(tx, id).await?;
     if matches!(row.status, RulesetStatus::Live | RulesetStatus::Retired) {
@@ -69,20 +78,20 @@ pub(super) async fn publish(
             "这个版本已经发布过;要恢复它请用回滚",
         ));
     }
-    lawful(&row)?;
-    let previous_id = live.as_ref().map(|live| live.id);
-    switch(ctx, tx, live, row.id).await?;
+    lawful(&row).await?;
+    schedule::forget_timer(ctx, tx, id).await?;
     let replaced = ruleset::ActiveModel {
         id: Set(row.id),
-        previous_id: Set(previous_id),
+        previous_id: Set(live.map(|live| live.id)),
         ..Default::default()
     };
-    Ok(replaced.update(tx).await?)
+    replaced.update(tx).await?;
+    switch(ctx, tx, (&row, by), TenureHow::Published).await
 }
 
 /// Refuses what blocks, and what needs a second person's yes and has none.
-fn lawful(row: &ruleset::Model) -> Result<()> {
-    let found = findings(row);
+pub(super) async fn lawful(row: &ruleset::Model) -> Result<()> {
+    let found = findings(row).await?;
     let blocking = found.iter().any(Finding::blocks);
     let unapproved = row.approved_by.is_none()
         && found
@@ -97,7 +106,8 @@ fn lawful(row: &ruleset::Model) -> Result<()> {
 }
 
 /// Puts an earlier version back in force: the one the live set replaced when it was published, so that twice in a row
-/// goes further back and a version once taken back stays so; or a named one.
+/// goes further back and a version once taken back stays so; or a named one. Whoever rolls back wants rest now: what
+/// waits for a moment is taken back, too, and answered.
 ///
 /// # Errors
 /// `not_found` when there is none; `rule_rejected` when the law pack has come to block it since, or to want an approval
@@ -105,18 +115,21 @@ fn lawful(row: &ruleset::Model) -> Result<()> {
 pub(super) async fn rollback(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
+    by: AccountId,
     version: Option<i32>,
-) -> Result<ruleset::Model> {
+) -> Result<(ruleset::Model, Vec<ruleset::Model>)> {
     in_order(ctx, tx).await?;
+    schedule::settle(ctx, tx).await?;
     let live = live_for_update(tx).await?;
     let target = match version {
         Some(version) => retired(tx, version).await?,
         None => live.as_ref().and_then(|live| live.previous_id),
     };
     let row = lock(tx, target.ok_or_else(AppError::not_found)?).await?;
-    lawful(&row)?;
-    switch(ctx, tx, live, row.id).await?;
-    by_id(tx, row.id).await
+    lawful(&row).await?;
+    let waited = schedule::unschedule_all(ctx, tx).await?;
+    let row = switch(ctx, tx, (&row, by), TenureHow::RolledBack).await?;
+    Ok((row, waited))
 }
 
 /// The retired set of a version.
@@ -133,7 +146,7 @@ async fn retired(tx: &DatabaseTransaction, version: i32) -> Result<Option<Rulese
 }
 
 /// The live row, locked: two publishes at once go one after the other.
-async fn live_for_update(tx: &DatabaseTransaction) -> Result<Option<ruleset::Model>> {
+pub(super) async fn live_for_update(tx: &DatabaseTransaction) -> Result<Option<ruleset::Model>> {
     let live = ruleset::Entity::find()
         .filter(ruleset::Column::Status.eq(RulesetStatus::Live))
         .lock_exclusive();
@@ -143,30 +156,16 @@ async fn live_for_update(tx: &DatabaseTransaction) -> Result<Option<ruleset::Mod
 async fn switch(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
-    live: Option<ruleset::Model>,
-    next: RulesetId,
-) -> Result<()> {
-    let now = ctx.env.now();
-    if let Some(live) = live {
-        ruleset::ActiveModel {
-            id: Set(live.id),
-            status: Set(RulesetStatus::Retired),
-            retired_at: Set(Some(now)),
-            updated_at: Set(now),
-            ..Default::default()
-        }
-        .update(tx)
-        .await?;
-    }
-    ruleset::ActiveModel {
-        id: Set(next),
-        status: Set(RulesetStatus::Live),
-        published_at: Set(Some(now)),
-        retired_at: Set(None),
-        updated_at: Set(now),
-        ..Default::default()
-    }
-    .update(tx)
-    .await?;
-    Ok(())
+    (row, by): (&ruleset::Model, AccountId),
+    how: TenureHow,
+) -> Result<ruleset::Model> {
+    let next = tenure::Next {
+        id: row.id,
+        version: row.version,
+        by: Some(by),
+        how,
+        from: None,
+    };
+    tenure::switch(ctx, tx, next).await?;
+    by_id(tx, row.id).await
 }

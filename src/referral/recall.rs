@@ -53,7 +53,7 @@ pub(super) async fn page(
         let others = match &facts {
             Some(facts) => {
                 let set = edition(db, row.ruleset_version).await?;
-                others(&set, &row, facts, &stored)
+                others(&set.rules, &row, facts, &stored)
             }
             None => Vec::new(),
         };

@@ -80,7 +80,7 @@ pub(super) async fn page(db: &impl ConnectionTrait, cursor: Cursor) -> Result<Ve
         };
         let set = edition(db, row.ruleset_version).await?;
         let granted = |need: ConsentNeed| stood(row, need);
-        let again = rule::evaluate_with(&set, &event, &facts, row.occurred_at, &granted);
+        let again = rule::evaluate_with(&set.rules, &event, &facts, row.occurred_at, &granted);
         out.compare(row, &mine, &again)?;
     }
     out.ok = out.differing.is_empty();

@@ -11,12 +11,14 @@ mod analyse;
 mod check;
 mod compile;
 mod decision;
+mod diff;
 mod document;
 mod domain;
 mod evaluate;
 mod event;
 mod explain;
 mod fact;
+mod file;
 mod finding;
 mod index;
 mod interval;
@@ -37,6 +39,7 @@ pub use decision::{
     Action, BlockedBy, ConditionResult, ConsentNeed, Decision, NamedBenefit, Outcome,
     ResolvedEffect, Reversal,
 };
+pub use diff::{Change, Difference, Favours, Part, diff};
 pub use document::{
     Beneficiary, Benefit, Cap, Caps, Hours, MAX_BYTES, MAX_CONDITIONS, MAX_NESTING, MAX_RULES, Op,
     ProgrammeCaps, RuleSet, SendAt,
@@ -45,6 +48,7 @@ pub use evaluate::{decide, evaluate, evaluate_with};
 pub use event::{Event, EventKind};
 pub use explain::{Why, why};
 pub use fact::{FactDef, Kind, Whose, catalogue};
+pub use file::export_text;
 pub use finding::{Finding, Severity};
 pub use index::{Binding, Case, Matcher, Method, Scratch};
 pub use lint::{PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_words};

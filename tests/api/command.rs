@@ -53,11 +53,14 @@ fn the_demo_holds_in_both_languages_and_may_run_twice_in_one_folder() {
 #[test]
 fn what_was_typed_wrong_is_one_sentence_and_status_2() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [&[&str]; 5] = [
+    let cases: [&[&str]; 8] = [
         &["fly"],
         &["demo", "--lang", "fr"],
         &["staff", "add", "--username", "wang", "--role", "boss"],
         &["ruleset", "check", "not-there.json"],
+        &["ruleset", "diff", "not-there.json", "nor-there.json"],
+        &["ruleset", "export", "version-three"],
+        &["ruleset", "import", "not-there.json", "--by", "wang"],
         &["--config", "not-there.toml", "migrate"],
     ];
     for case in cases {
@@ -169,4 +172,82 @@ fn a_rule_set_file_is_checked_and_each_finding_cites_its_clause() {
         &["ruleset", "check", nonsense.to_str().unwrap()],
     );
     assert_eq!(refused.status.code(), Some(1), "{}", out(&refused));
+}
+
+#[test]
+fn rule_sets_are_compared_taken_out_and_kept_as_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        linjian(
+            folder.path(),
+            &[["--config", "shop.toml"].as_slice(), arguments].concat(),
+        )
+    };
+    // The demo's database: a first start has installed the shipped rules there.
+    std::fs::write(
+        folder.path().join("shop.toml"),
+        "data_dir = \"data/demo\"\n",
+    )
+    .unwrap();
+    let early = run(&["ruleset", "diff", "live", "v1"]);
+    assert_eq!(early.status.code(), Some(2), "1 would be a difference");
+    let demo = linjian(folder.path(), &["demo", "--exit"]);
+    assert_eq!(demo.status.code(), Some(0), "{}", err(&demo));
+    let add = ["staff", "add", "--username", "wang", "--role", "marketing"];
+    assert_eq!(run(&add).status.code(), Some(0));
+    let out_file = run(&["ruleset", "export", "live", "--out", "live.json"]);
+    assert_eq!(out_file.status.code(), Some(0), "{}", err(&out_file));
+    let printed = run(&["ruleset", "export"]);
+    let live = std::fs::read_to_string(folder.path().join("live.json")).unwrap();
+    assert_eq!(out(&printed), live);
+    let same = run(&["ruleset", "diff", "live", "live.json"]);
+    assert_eq!(
+        (same.status.code(), out(&same).trim()),
+        (Some(0), "没有差别")
+    );
+    let checked = run(&["ruleset", "check", "live.json"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", out(&checked));
+
+    let changed = live.replace("\"fen\": 2000", "\"fen\": 1500");
+    assert_ne!(changed, live);
+    std::fs::write(folder.path().join("less.json"), changed).unwrap();
+    let differs = linjian(
+        folder.path(),
+        &["ruleset", "diff", "live.json", "less.json"],
+    );
+    assert_eq!(differs.status.code(), Some(1), "{}", err(&differs));
+    assert!(
+        out(&differs).starts_with("↓ 权益 thanks"),
+        "{}",
+        out(&differs)
+    );
+    let json = run(&["ruleset", "diff", "live", "less.json", "--json"]);
+    assert_eq!(json.status.code(), Some(1), "{}", err(&json));
+    let told: serde_json::Value = serde_json::from_str(&out(&json)).unwrap();
+    assert_eq!(told["lowered"], true, "{told}");
+
+    let nobody = run(&["ruleset", "import", "less.json", "--by", "li"]);
+    assert_eq!(nobody.status.code(), Some(2), "{}", err(&nobody));
+    let kept = run(&["ruleset", "import", "less.json", "--by", "wang"]);
+    assert_eq!(kept.status.code(), Some(0), "{}", err(&kept));
+    let version = out(&kept).trim().rsplit(' ').next().unwrap().to_owned();
+    let stored = run(&["ruleset", "diff", &version, "less.json"]);
+    assert_eq!(
+        stored.status.code(),
+        Some(0),
+        "{}{}",
+        out(&stored),
+        err(&stored)
+    );
+    std::fs::write(folder.path().join("broken.json"), "{\"schema\": 1}").unwrap();
+    let broken = run(&["ruleset", "import", "broken.json", "--by", "wang"]);
+    assert_eq!(broken.status.code(), Some(2), "{}", err(&broken));
+    // Logs come before it.
+    let told = err(&broken);
+    assert!(
+        told.trim().lines().last().unwrap().contains("缺少“name”"),
+        "{told}"
+    );
+    let missing = run(&["ruleset", "diff", "v99", "live"]);
+    assert_eq!(missing.status.code(), Some(2), "{}", err(&missing));
 }

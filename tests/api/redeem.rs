@@ -96,6 +96,22 @@ on_both! {
         assert_eq!(rewards(&mei, "thanks").await.len(), 1, "REF-14: friends of friends change nothing");
     }
 
+    async fn an_inviter_keeps_the_thanks_that_was_promised_when_his_friend_came(app) {
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let code = code_of(&mei).await;
+        let (li, _) = comes_through(app, "li", &code).await;
+        let mut less = shipped();
+        less["benefits"]["thanks"]["fen"] = json!(1500);
+        publishes(app, &less).await;
+        let (wang, _) = comes_through(app, "wang", &code).await;
+        first_order(app, &li, &crew).await;
+        let worth = |given: Vec<Value>| given.iter().map(|one| one["value"]["fen"].as_i64().unwrap()).collect::<Vec<_>>();
+        assert_eq!(worth(rewards(&mei, "thanks").await), [2000]);
+        first_order(app, &wang, &crew).await;
+        assert_eq!(worth(rewards(&mei, "thanks").await), [1500, 2000]);
+    }
+
     async fn a_full_refund_takes_the_thank_you_back_once(app) {
         let crew = app.crew("13800001000").await;
         let manager = app.staff(&[StaffRole::Manager]).await;

@@ -82,6 +82,18 @@ impl TestApp {
         }
     }
 
+    /// Another node on the same database, with some settings of its own.
+    pub async fn twin(&self, half: Half, extra: &[(&'static str, &str)]) -> Node {
+        let mut settings = self.settings.clone();
+        settings.extend(extra.iter().map(|(key, value)| (*key, (*value).to_owned())));
+        boot(&settings, half).await
+    }
+
+    /// Somebody who has not logged in, at another node.
+    pub fn stranger_at(&self, node: &Node) -> Person {
+        Person::stranger(self.client.clone(), node.url())
+    }
+
     /// The settings this deployment runs with, beyond the defaults.
     pub fn settings(&self) -> &[(&'static str, String)] {
         &self.settings

@@ -4,7 +4,10 @@ use crate::kernel::{AppError, Result};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisError,
     RedisFuture, RedisResult, Value,
-    aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
+    aio::{
+        ConnectionLike, ConnectionManager, ConnectionManagerConfig, MultiplexedConnection,
+        PubSubStream,
+    },
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
     io::tcp::TcpSettings,
@@ -28,6 +31,7 @@ pub(in crate::platform) enum Address {
 pub(in crate::platform) struct ClusterAddress {
     ordinary: ClusterClient,
     blocking: ClusterClient,
+    nodes: Vec<ConnectionInfo>,
 }
 
 /// An open way to Redis. Cheap to clone; clones share the sockets.
@@ -75,6 +79,7 @@ impl Address {
         Ok(Self::Cluster(Box::new(ClusterAddress {
             ordinary: client(ANSWER).map_err(wrong)?,
             blocking: client(BLOCKED).map_err(wrong)?,
+            nodes: nodes.clone(),
         })))
     }
 
@@ -117,6 +122,31 @@ impl Address {
             )),
         }
     }
+
+    /// What is said on a channel, on a connection of its own, until that ends. In a cluster every node hears every
+    /// channel, so the first that answers will do.
+    pub(in crate::platform) async fn subscribe(&self, channel: &str) -> RedisResult<PubSubStream> {
+        match self {
+            Self::Single(client) => listen(client, channel).await,
+            Self::Cluster(cluster) => {
+                let mut last = None;
+                for node in &cluster.nodes {
+                    match listen(&Client::open(node.clone())?, channel).await {
+                        Ok(stream) => return Ok(stream),
+                        Err(error) => last = Some(error),
+                    }
+                }
+                Err(last
+                    .unwrap_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound).into()))
+            }
+        }
+    }
+}
+
+async fn listen(client: &Client, channel: &str) -> RedisResult<PubSubStream> {
+    let mut heard = client.get_async_pubsub().await?;
+    heard.subscribe(channel).await?;
+    Ok(heard.into_on_message())
 }
 
 fn node(url: &str) -> RedisResult<ConnectionInfo> {

@@ -156,6 +156,9 @@ fn document(faults: &mut Faults, json: &Json) -> Option<RuleSet> {
         .get("caps")
         .and_then(|json| programme_caps(faults, json))
         .unwrap_or_default();
+    if let Some(json) = fields.get(super::file::EXPORTED_FROM) {
+        origin(faults, json);
+    }
     fields.finish(faults);
     Some(RuleSet {
         name: name?,
@@ -169,6 +172,27 @@ fn document(faults: &mut Faults, json: &Json) -> Option<RuleSet> {
         inviter_thanks,
         caps,
     })
+}
+
+/// Where an exported file came from; it says nothing about the rules.
+fn origin(faults: &mut Faults, json: &Json) {
+    let place = at("", super::file::EXPORTED_FROM);
+    let Some(mut fields) = Fields::open(faults, &place, json) else {
+        return;
+    };
+    fields.need(faults, "version");
+    fields.int(faults, "version", 1, i64::from(i32::MAX));
+    let sha256 = fields.need_text(faults, "sha256", 64);
+    let good =
+        |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if sha256.is_some_and(|text| !good(&text)) {
+        faults.add(
+            &fields.at("sha256"),
+            "这不是校验值",
+            "删掉整个 exported_from,或用原来导出的文件",
+        );
+    }
+    fields.finish(faults);
 }
 
 fn period(faults: &mut Faults, json: &Json) -> (Option<NaiveDate>, Option<NaiveDate>) {
