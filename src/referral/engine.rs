@@ -2,32 +2,57 @@
 
 use super::{
     decision::{self, New},
-    facts::{self, About},
+    facts::{self, About, Said},
     live::{LiveSet, live},
 };
 use crate::{
     benefit::{self, Applied, Cause, Qualified, Redeemed, Reversed},
     booking::BookingCompleted,
     complaint::{ComplaintOpened, ComplaintResolved, ComplaintSlaBreached},
-    consent::{self, ConsentGranted, ConsentWithdrawn, ReferralLink, ReferralProfiling},
+    consent::{
+        self, ConsentGranted, ConsentWithdrawn, PartnerEvents, Purpose, ReferralLink,
+        ReferralProfiling,
+    },
     kernel::{AppError, Code, Result},
     outbox::{Consumer, Delivered, Event as OutboxEvent, Registry},
     payment::PaymentSucceeded,
     platform::Ctx,
     rating::RatingSubmitted,
     rule::{
-        self, BlockedBy, ConsentNeed, Decision, Event, EventKind, FactRef, Facts, Outcome, Whose,
+        self, BlockedBy, ConsentNeed, Decision, Event, EventKind, FactRef, Facts, Outcome,
+        PartnerKind, Whose,
     },
 };
 use entity::ids::{AccountId, BookingId, ComplaintId, ReferralId};
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 /// Registers the engine.
 pub fn consumers(registry: Registry) -> Registry {
     registry.with(Engine).with(Forgetting)
 }
+
+/// What it listens to: the house's own events and the registered ones of third parties.
+static KINDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let own = [
+        RatingSubmitted::KIND,
+        PaymentSucceeded::KIND,
+        BookingCompleted::KIND,
+        ComplaintOpened::KIND,
+        ComplaintSlaBreached::KIND,
+        ComplaintResolved::KIND,
+        Redeemed::KIND,
+        Qualified::KIND,
+        Reversed::KIND,
+        ConsentGranted::KIND,
+    ];
+    let partners = PartnerKind::all().map(PartnerKind::stream);
+    own.into_iter().chain(partners).collect()
+});
 
 struct Engine;
 
@@ -42,6 +67,8 @@ struct Told {
     invitee_id: Option<AccountId>,
     booking_id: Option<BookingId>,
     referral_id: Option<ReferralId>,
+    /// What a third party said.
+    data: Option<Arc<serde_json::Map<String, Value>>>,
 }
 
 impl Told {
@@ -61,18 +88,7 @@ impl Consumer for Engine {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &[
-            RatingSubmitted::KIND,
-            PaymentSucceeded::KIND,
-            BookingCompleted::KIND,
-            ComplaintOpened::KIND,
-            ComplaintSlaBreached::KIND,
-            ComplaintResolved::KIND,
-            Redeemed::KIND,
-            Qualified::KIND,
-            Reversed::KIND,
-            ConsentGranted::KIND,
-        ]
+        &KINDS
     }
 
     async fn handle(
@@ -89,6 +105,12 @@ impl Consumer for Engine {
         };
         let live = live(ctx, tx).await?;
         if !live.rules.listens_to(kind) {
+            return Ok(());
+        }
+        // What a third party tells rests on a consent of its own; without it the event never was (PIPL-13).
+        if let EventKind::Partner(_) = kind
+            && !stands(consent::require::<PartnerEvents>(ctx, tx, customer, None).await)?
+        {
             return Ok(());
         }
         let case = Case {
@@ -112,6 +134,13 @@ struct Case {
 }
 
 impl Case {
+    fn said(&self) -> Option<Said> {
+        match self.event.kind {
+            EventKind::Partner(kind) => self.told.data.clone().map(|data| Said { kind, data }),
+            _ => None,
+        }
+    }
+
     /// The visit, when it is the customer's own: on `referral.*` it is his friend's and stays out of what is kept about
     /// him.
     fn own_booking(&self) -> Option<BookingId> {
@@ -193,6 +222,7 @@ async fn decide(ctx: &Ctx, tx: &DatabaseTransaction, live: &LiveSet, case: &Case
         booking: case.told.booking_id,
         referral: case.told.referral_id,
         complaint: case.told.complaint_id,
+        said: case.said(),
     };
     let facts = facts::read(ctx, tx, about, &wanted).await?;
     let granted = |need: ConsentNeed| consents.holds(need);
@@ -309,7 +339,7 @@ impl Consumer for Forgetting {
         _: Value,
     ) -> Result<()> {
         let withdrawn: ConsentWithdrawn = event.read()?;
-        if withdrawn.purpose == "referral_profiling" {
+        if ["referral_profiling", PartnerEvents::KEY].contains(&withdrawn.purpose.as_str()) {
             decision::forget_facts(tx, withdrawn.account_id).await?;
         }
         Ok(())
