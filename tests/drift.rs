@@ -7,12 +7,13 @@
 
 use entity::{
     account, audit_entry, booking, booking_event, cap_lock, chain_head, checklist_item, complaint,
-    consent_record, consent_state, content_check, customer_tag, decision, deployment, idempotency,
-    inbox, invitation, invitation_share, ledger_entry, message, notice, outbox, payment,
-    payment_incident, photo, push_message, rating, reconciliation, reconciliation_difference,
-    referral, refresh_token, refund, reservation, reward, reward_event, ruleset, service, session,
-    shipping_report, staff, staff_task, subscribe_answer, subscribe_grant, suppression, timer,
-    trade_management, transfer, voucher, wechat_identity, work_order, worker,
+    consent_record, consent_state, content_check, customer_tag, decision, deployment, event_source,
+    idempotency, inbox, invitation, invitation_share, ledger_entry, message, notice, outbox,
+    payment, payment_incident, photo, push_message, rating, received_event, reconciliation,
+    reconciliation_difference, referral, refresh_token, refund, reservation, reward, reward_event,
+    ruleset, service, session, shipping_report, staff, staff_task, subscribe_answer,
+    subscribe_grant, suppression, timer, trade_management, transfer, voucher, wechat_identity,
+    work_order, worker,
 };
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -42,6 +43,7 @@ async fn declared() -> DatabaseConnection {
         .register(customer_tag::Entity)
         .register(decision::Entity)
         .register(deployment::Entity)
+        .register(event_source::Entity)
         .register(idempotency::Entity)
         .register(inbox::Entity)
         .register(invitation::Entity)
@@ -55,6 +57,7 @@ async fn declared() -> DatabaseConnection {
         .register(photo::Entity)
         .register(push_message::Entity)
         .register(rating::Entity)
+        .register(received_event::Entity)
         .register(reconciliation::Entity)
         .register(reconciliation_difference::Entity)
         .register(referral::Entity)

@@ -23,6 +23,7 @@ mod content;
 mod crash;
 mod facts;
 mod identity;
+mod intake;
 mod invitation;
 mod kit;
 mod notify;

@@ -4,7 +4,7 @@ use super::File;
 
 /// Module and floor. A module imports from lower floors; on its own floor it uses only what the other's `mod.rs`
 /// re-exports. The four shared capabilities stand in a row of their own.
-const FLOORS: [(&str, u8); 37] = [
+const FLOORS: [(&str, u8); 38] = [
     ("kernel", 0),
     ("config", 10),
     ("platform", 20),
@@ -30,6 +30,7 @@ const FLOORS: [(&str, u8); 37] = [
     ("process", 60),
     ("content", 65),
     ("rule", 65),
+    ("intake", 65),
     ("benefit", 70),
     ("referral", 70),
     ("crm", 70),
