@@ -225,10 +225,8 @@ fn complained(
 fn asks(people: &[Somebody]) -> Vec<Ask> {
     let ask = |(customer, booking): &Somebody| Ask {
         about: About {
-            customer: *customer,
             booking: Some(*booking),
-            referral: None,
-            complaint: None,
+            ..About::person(*customer)
         },
         profiling: true,
         link: false,

@@ -5,6 +5,7 @@ use crate::{
     config::{Settings, WechatMode},
     consent, content, customer, http,
     identity::{self, TokenKey},
+    intake,
     kernel::{AppError, Clock, Code, Env, Result, ShiftClock, SystemClock, V7},
     notify,
     outbox::{self, Registry, Workers},
@@ -274,7 +275,9 @@ pub fn registry() -> Registry {
     let operations =
         complaint::consumers(payment::consumers(booking::consumers(Registry::default())));
     let growth = referral::consumers(benefit::consumers(photo::consumers(operations)));
-    notify::consumers(consent::consumers(content::consumers(growth)))
+    intake::consumers(notify::consumers(consent::consumers(content::consumers(
+        growth,
+    ))))
 }
 
 /// Every call of the API under `/api/v1`.
@@ -288,6 +291,7 @@ fn api(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     booking::routes(cfg);
     payment::routes(cfg);
     push::routes(cfg);
+    intake::routes(cfg);
     notify::routes(cfg);
     rating::routes(cfg);
     complaint::routes(cfg);
@@ -312,6 +316,7 @@ fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     booking::admin_routes(cfg);
     payment::admin_routes(cfg);
     push::admin_routes(cfg);
+    intake::admin_routes(cfg);
     complaint::admin_routes(cfg);
     content::admin_routes(cfg);
     benefit::admin_routes(cfg);

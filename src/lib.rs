@@ -19,6 +19,7 @@ pub mod customer;
 pub mod demo;
 pub mod http;
 pub mod identity;
+pub mod intake;
 pub mod kernel;
 pub mod notify;
 pub mod outbox;

@@ -8,8 +8,8 @@
 use entity::{
     account, audit_entry, backtest, booking, booking_event, cap_lock, chain_head, checklist_item,
     complaint, consent_record, consent_state, content_check, customer_tag, decision, deployment,
-    evaluation, fact_shape, idempotency, inbox, invitation, invitation_share, ledger_entry,
-    message, notice, outbox, payment, payment_incident, photo, push_message, rating,
+    evaluation, event_source, fact_shape, idempotency, inbox, invitation, invitation_share, ledger_entry,
+    message, notice, outbox, payment, payment_incident, photo, push_message, rating, received_event,
     reconciliation, reconciliation_difference, referral, refresh_token, refund, reservation,
     reward, reward_event, ruleset, ruleset_tenure, service, session, shipping_report, staff,
     staff_task, subscribe_answer, subscribe_grant, suppression, timer, trade_management, transfer,
@@ -46,6 +46,7 @@ async fn declared() -> DatabaseConnection {
         .register(evaluation::Entity)
         .register(fact_shape::Entity)
         .register(deployment::Entity)
+        .register(event_source::Entity)
         .register(idempotency::Entity)
         .register(inbox::Entity)
         .register(invitation::Entity)
@@ -59,6 +60,7 @@ async fn declared() -> DatabaseConnection {
         .register(photo::Entity)
         .register(push_message::Entity)
         .register(rating::Entity)
+        .register(received_event::Entity)
         .register(reconciliation::Entity)
         .register(reconciliation_difference::Entity)
         .register(referral::Entity)

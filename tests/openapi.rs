@@ -99,6 +99,12 @@ const CONTRACT: &str = "
     POST /bookings/{id}/rating
     POST /bookings/{id}/complaints
     POST /webhooks/wechat-pay
+    POST /events
+    GET /admin/event-kinds
+    GET /admin/event-sources
+    POST /admin/event-sources
+    POST /admin/event-sources/{id}/rotate
+    POST /admin/event-sources/{id}/revoke
     GET /webhooks/wechat-push
     POST /webhooks/wechat-push
     POST /me/subscriptions

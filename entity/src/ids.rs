@@ -62,6 +62,8 @@ typed_id! {
     EvaluationId,
     /// An outbox event.
     EventId,
+    /// A third party that sends events.
+    EventSourceId,
     /// An invitation.
     InvitationId,
     /// An invitation share.
@@ -80,6 +82,8 @@ typed_id! {
     PhotoId,
     /// A rating.
     RatingId,
+    /// Something a third party sent.
+    ReceivedEventId,
     /// A day's bill, compared.
     ReconciliationId,
     /// A difference of a day's bill.

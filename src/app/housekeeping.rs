@@ -2,7 +2,7 @@
 
 use crate::{
     config::WechatMode,
-    http,
+    http, intake,
     kernel::OrLog,
     platform::{Ctx, test_clock},
     push,
@@ -52,6 +52,9 @@ pub(super) fn start(ctx: &Ctx, prometheus: PrometheusHandle, follow: bool) -> Ho
             push::forget_old(&owned)
                 .await
                 .or_log("old pushes of WeChat stay another hour");
+            intake::forget_old(&owned)
+                .await
+                .or_log("old events of third parties stay another hour");
         }
     }));
     if ctx.config.wechat.mode == WechatMode::Live && ctx.config.wechat.platform_certificates {

@@ -141,6 +141,7 @@ pub(super) fn limits(settings: &Settings) -> LimitSettings {
         invitation_per_minute: settings.limits.invitation,
         upload_per_minute: settings.limits.upload,
         export_per_minute: settings.limits.export,
+        event_per_minute: settings.limits.event,
     }
 }
 

@@ -298,6 +298,8 @@ pub struct Limits {
     pub upload: NonZeroU32,
     /// Exports asked for.
     pub export: NonZeroU32,
+    /// Events of one third party.
+    pub event: NonZeroU32,
 }
 
 /// Who answers for personal data (CR-05).

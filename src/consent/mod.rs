@@ -30,6 +30,6 @@ pub use install::install_notices;
 pub use react::consumers;
 
 pub use purpose::{
-    GraphAnalysis, MktSms, MktWechat, PhotoCapture, PhotoShowcase, Purpose, ReferralLink,
-    ReferralProfiling, ReviewPublic, WorkerLocation,
+    GraphAnalysis, MktSms, MktWechat, PartnerEvents, PhotoCapture, PhotoShowcase, Purpose,
+    ReferralLink, ReferralProfiling, ReviewPublic, WorkerLocation,
 };

@@ -26,7 +26,7 @@ macro_rules! files {
 }
 
 /// Every notice the binary carries.
-const FILES: [(&str, &str); 17] = files!(
+const FILES: [(&str, &str); 18] = files!(
     "referral_profiling",
     "graph_analysis",
     "referral_link",
@@ -41,6 +41,7 @@ const FILES: [(&str, &str); 17] = files!(
     "id_card",
     "worker_health",
     "partner_share",
+    "partner_events",
     "minor_u14",
     "elder_health",
     "match_profile",

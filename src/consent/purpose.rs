@@ -21,6 +21,8 @@ purposes! {
     ReferralProfiling = "referral_profiling";
     /// The relationship graph; needs two acts.
     GraphAnalysis = "graph_analysis";
+    /// What third parties tell about a person, taken in for referral marketing (PIPL 13, 23).
+    PartnerEvents = "partner_events";
     /// Linking a friend to his inviter.
     ReferralLink = "referral_link";
     /// Commercial messages in WeChat.

@@ -55,6 +55,20 @@ pub async fn append_all<E: Event>(
     Ok(ids)
 }
 
+/// Appends an event whose kind is one of several that are registered as data.
+///
+/// # Errors
+/// A database fault.
+pub async fn append_named(
+    tx: &DatabaseTransaction,
+    env: &Env,
+    kind: &'static str,
+    subject: Uuid,
+    payload: serde_json::Value,
+) -> Result<EventId> {
+    raw(tx, env, kind, subject, payload).await
+}
+
 pub(super) async fn raw(
     tx: &DatabaseTransaction,
     env: &Env,

@@ -14,9 +14,9 @@ pub mod relay;
 mod run;
 pub mod timer;
 
-pub use append::{Event, append, append_all};
+pub use append::{Event, append, append_all, append_named};
 pub use consume::{Consumer, Delivered, Registry};
 pub use dead::{DeadLetter, dead_letters, replay};
 pub use drain::{drain, settle};
-pub use forget::forget;
+pub use forget::{forget, forget_about};
 pub use run::{Workers, start};

@@ -41,6 +41,8 @@ pub struct LimitSettings {
     pub upload_per_minute: NonZeroU32,
     /// Exports asked for by one account.
     pub export_per_minute: NonZeroU32,
+    /// Events sent by one third party.
+    pub event_per_minute: NonZeroU32,
 }
 
 /// What is being counted.
@@ -60,6 +62,8 @@ pub enum Limit {
     Upload,
     /// Asking for an export.
     Export,
+    /// An event of a third party; the key is its id.
+    Event,
 }
 
 type Keyed<C> =
@@ -81,6 +85,7 @@ pub struct Limits<C: Clock = DefaultClock> {
     invitation: Budget<C>,
     upload: Budget<C>,
     export: Budget<C>,
+    event: Budget<C>,
 }
 
 impl Limits {
@@ -112,6 +117,7 @@ impl<C: Clock> Limits<C> {
             invitation: budget(settings.invitation_per_minute),
             upload: budget(settings.upload_per_minute),
             export: budget(settings.export_per_minute),
+            event: budget(settings.event_per_minute),
             clock,
         }
     }
@@ -125,6 +131,7 @@ impl<C: Clock> Limits<C> {
             Limit::Invitation => &self.invitation,
             Limit::Upload => &self.upload,
             Limit::Export => &self.export,
+            Limit::Event => &self.event,
         }
     }
 
@@ -163,6 +170,7 @@ mod tests {
             invitation_per_minute: n,
             upload_per_minute: n,
             export_per_minute: n,
+            event_per_minute: n,
         }
     }
 
@@ -205,6 +213,7 @@ mod tests {
             Limit::Invitation,
             Limit::Upload,
             Limit::Export,
+            Limit::Event,
         ];
         for kind in kinds {
             for key in ["a", "b"] {

@@ -1,7 +1,9 @@
 //! From events to cases: which ones the rules are asked about, and which may be judged together.
 
 use super::{
-    evaluation, judge,
+    evaluation,
+    facts::Said,
+    judge,
     live::{LiveSet, live_at},
     retention::Retention,
     schedule,
@@ -10,19 +12,22 @@ use crate::{
     benefit::{Qualified, Redeemed, Reversed},
     booking::BookingCompleted,
     complaint::{ComplaintOpened, ComplaintResolved, ComplaintSlaBreached},
-    consent::{ConsentGranted, ConsentWithdrawn},
+    consent::{ConsentGranted, ConsentWithdrawn, PartnerEvents, Purpose},
     kernel::Result,
     outbox::{Consumer, Delivered, Event as OutboxEvent, Registry},
     payment::PaymentSucceeded,
     platform::Ctx,
     rating::RatingSubmitted,
-    rule::{Event, EventKind},
+    rule::{Event, EventKind, PartnerKind},
 };
 use chrono::{DateTime, Utc};
 use entity::ids::{AccountId, BookingId, ComplaintId, ReferralId};
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 /// Registers the engine.
 pub fn consumers(registry: Registry) -> Registry {
@@ -32,6 +37,24 @@ pub fn consumers(registry: Registry) -> Registry {
         .with(Retention)
         .with(schedule::Switching)
 }
+
+/// What it listens to: the house's own events and the registered ones of third parties.
+static KINDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let own = [
+        RatingSubmitted::KIND,
+        PaymentSucceeded::KIND,
+        BookingCompleted::KIND,
+        ComplaintOpened::KIND,
+        ComplaintSlaBreached::KIND,
+        ComplaintResolved::KIND,
+        Redeemed::KIND,
+        Qualified::KIND,
+        Reversed::KIND,
+        ConsentGranted::KIND,
+    ];
+    let partners = PartnerKind::all().map(PartnerKind::stream);
+    own.into_iter().chain(partners).collect()
+});
 
 struct Engine;
 
@@ -46,6 +69,8 @@ pub(super) struct Told {
     pub(super) invitee_id: Option<AccountId>,
     pub(super) booking_id: Option<BookingId>,
     pub(super) referral_id: Option<ReferralId>,
+    /// What a third party said.
+    data: Option<Arc<serde_json::Map<String, Value>>>,
 }
 
 impl Told {
@@ -65,18 +90,7 @@ impl Consumer for Engine {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &[
-            RatingSubmitted::KIND,
-            PaymentSucceeded::KIND,
-            BookingCompleted::KIND,
-            ComplaintOpened::KIND,
-            ComplaintSlaBreached::KIND,
-            ComplaintResolved::KIND,
-            Redeemed::KIND,
-            Qualified::KIND,
-            Reversed::KIND,
-            ConsentGranted::KIND,
-        ]
+        &KINDS
     }
 
     async fn handle(
@@ -197,6 +211,21 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// What a third party said, on its own events.
+    pub(super) fn said(&self) -> Option<Said> {
+        match self.event.kind {
+            EventKind::Partner(kind) => self.told.data.clone().map(|data| Said { kind, data }),
+            _ => None,
+        }
+    }
+
+    fn said(&self) -> Option<Said> {
+        match self.event.kind {
+            EventKind::Partner(kind) => self.told.data.clone().map(|data| Said { kind, data }),
+            _ => None,
+        }
+    }
+
     /// The visit, when it is the customer's own: on `referral.*` it is his friend's and stays out of what is kept about
     /// him.
     pub(super) fn own_booking(&self) -> Option<BookingId> {
@@ -227,7 +256,7 @@ impl Consumer for Forgetting {
         _: Value,
     ) -> Result<()> {
         let withdrawn: ConsentWithdrawn = event.read()?;
-        if withdrawn.purpose == "referral_profiling" {
+        if ["referral_profiling", PartnerEvents::KEY].contains(&withdrawn.purpose.as_str()) {
             evaluation::forget_facts(tx, withdrawn.account_id).await?;
         }
         Ok(())

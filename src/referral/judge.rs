@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     benefit::{self, Applied, Cause},
-    consent::{self, Purpose as _, ReferralLink, ReferralProfiling, Stands},
+    consent::{self, PartnerEvents, Purpose as _, ReferralLink, ReferralProfiling, Stands},
     kernel::Result,
     platform::Ctx,
     rule::{
@@ -33,7 +33,12 @@ pub(super) async fn all(
         return Ok(());
     };
     let stands = lock(ctx, tx, cases).await?;
-    let mut judged = read(ctx, tx, (live, kind), (cases, &stands)).await?;
+    let mut cases: Vec<&Case> = cases.iter().collect();
+    if let EventKind::Partner(_) = kind {
+        // What a third party tells rests on a consent of its own; without it the event never was (PIPL-13).
+        cases.retain(|case| stands.record(case.customer, PartnerEvents::KEY).is_some());
+    }
+    let mut judged = read(ctx, tx, (live, kind), (&cases, &stands)).await?;
     let binding = live.rules.matcher(kind).map(rule::Matcher::binding);
     let Some(mut binding) = binding else {
         return Ok(());
@@ -53,7 +58,7 @@ async fn lock(ctx: &Ctx, tx: &DatabaseTransaction, cases: &[Case]) -> Result<Sta
         .flat_map(|case| [Some(case.customer), case.told.invitee_id]);
     let people: BTreeSet<AccountId> = people.flatten().collect();
     let people: Vec<AccountId> = people.into_iter().collect();
-    let purposes = [ReferralProfiling::KEY, ReferralLink::KEY];
+    let purposes = [ReferralProfiling::KEY, ReferralLink::KEY, PartnerEvents::KEY];
     consent::stand(ctx, tx, &people, &purposes).await
 }
 
@@ -96,7 +101,7 @@ async fn read<'a>(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     (live, kind): (&LiveSet, EventKind),
-    (cases, stands): (&'a [Case], &Stands),
+    (cases, stands): (&[&'a Case], &Stands),
 ) -> Result<Vec<Judged<'a>>> {
     let wanted: BTreeSet<FactRef> = live.rules.facts_for(kind).cloned().collect();
     let stood: Vec<Stood> = cases.iter().map(|case| Stood::of(case, stands)).collect();
@@ -106,6 +111,7 @@ async fn read<'a>(
             booking: case.told.booking_id,
             referral: case.told.referral_id,
             complaint: case.told.complaint_id,
+            said: case.said(),
         },
         profiling: stood.profiling,
         link: stood.link,

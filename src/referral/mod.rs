@@ -5,7 +5,7 @@
 //! without `referral_profiling` no fact of a person that needs it is read and nothing is evaluated from it; every
 //! decision is stored with the facts it saw; one decision per event, customer and rule. Emits nothing of its own
 //! (effects are benefit's). Listens to `rating.submitted`, `payment.succeeded`, `booking.completed`, `complaint.*`,
-//! `referral.*`, `consent.granted` and `consent.withdrawn` (fact snapshots are emptied). Consents: those the rules' facts and effects
+//! `referral.*`, `partner.*`, `consent.granted` and `consent.withdrawn` (fact snapshots are emptied). Consents: those the rules' facts and effects
 //! need, asked under lock by the effects.
 
 mod backtest;
@@ -34,7 +34,7 @@ mod why;
 
 pub use document::{Which, export_file, import_file};
 pub use engine::consumers;
-pub use facts::{About, Ask, read_batch};
+pub use facts::{About, Ask, Said, read_batch};
 pub use http::{admin_routes as decision_admin_routes, routes};
 pub use http_backtest::routes as backtest_admin_routes;
 pub use http_rules::routes as ruleset_admin_routes;

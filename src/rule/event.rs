@@ -1,57 +1,38 @@
 //! The events a rule may listen to.
 
+use super::partner::PartnerKind;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// What happened; the only things a rule may be `on`. A click, a visit or a share is not among them (REF-06).
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventKind {
     /// A customer rated a visit.
-    #[serde(rename = "rating.submitted")]
     RatingSubmitted,
     /// A prepayment arrived.
-    #[serde(rename = "payment.succeeded")]
     PaymentSucceeded,
     /// A visit was accepted and closed.
-    #[serde(rename = "booking.completed")]
     BookingCompleted,
     /// A complaint was opened.
-    #[serde(rename = "complaint.opened")]
     ComplaintOpened,
     /// A complaint missed one of its SLA clocks.
-    #[serde(rename = "complaint.sla_breached")]
     ComplaintSlaBreached,
     /// A complaint was resolved.
-    #[serde(rename = "complaint.resolved")]
     ComplaintResolved,
     /// A friend redeemed a code.
-    #[serde(rename = "referral.redeemed")]
     ReferralRedeemed,
     /// A friend's order was paid, completed and past its refund window (REF-05).
-    #[serde(rename = "referral.qualified")]
     ReferralQualified,
     /// A qualified referral was undone by a refund or by fraud review.
-    #[serde(rename = "referral.reversed")]
     ReferralReversed,
     /// A separate consent was given.
-    #[serde(rename = "consent.granted")]
     ConsentGranted,
+    /// A third party told something, under a kind that is registered.
+    Partner(PartnerKind),
 }
 
 impl EventKind {
-    /// Every kind, in the order of the catalogue.
+    /// The house's own kinds, in the order of the catalogue.
     pub const ALL: [Self; 10] = [
         Self::RatingSubmitted,
         Self::PaymentSucceeded,
@@ -65,8 +46,15 @@ impl EventKind {
         Self::ConsentGranted,
     ];
 
+    /// Every kind: the house's own, then the registered ones of third parties.
+    pub fn every() -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .chain(PartnerKind::all().map(Self::Partner))
+    }
+
     /// The dotted name used in documents.
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::RatingSubmitted => "rating.submitted",
             Self::PaymentSucceeded => "payment.succeeded",
@@ -78,11 +66,12 @@ impl EventKind {
             Self::ReferralQualified => "referral.qualified",
             Self::ReferralReversed => "referral.reversed",
             Self::ConsentGranted => "consent.granted",
+            Self::Partner(kind) => kind.name(),
         }
     }
 
     /// What the event is called in the console, zh-CN.
-    pub const fn label(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::RatingSubmitted => "提交评分",
             Self::PaymentSucceeded => "预存到账",
@@ -94,14 +83,37 @@ impl EventKind {
             Self::ReferralQualified => "好友订单达标",
             Self::ReferralReversed => "达标被撤回",
             Self::ConsentGranted => "给出单独同意",
+            Self::Partner(kind) => kind.label(),
         }
     }
 
     /// Reads the dotted name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        let own = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        own.or_else(|| PartnerKind::parse(name).map(Self::Partner))
     }
 }
+
+impl Serialize for EventKind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventKind {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::parse(&name).ok_or_else(|| serde::de::Error::custom("no such kind of event"))
+    }
+}
+
+impl utoipa::PartialSchema for EventKind {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        <String as utoipa::PartialSchema>::schema()
+    }
+}
+
+impl utoipa::ToSchema for EventKind {}
 
 /// One thing that happened to one customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

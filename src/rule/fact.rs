@@ -3,11 +3,23 @@
 mod table;
 
 use super::event::EventKind as E;
+use super::partner;
 use serde::Serialize;
 use table::FACTS;
 
 /// The type of a fact; it fixes the scale of its numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Yes or no.
@@ -211,12 +223,17 @@ impl FactDef {
 
 /// The catalogue as the console offers it: every fact a rule may lawfully read.
 pub fn catalogue() -> impl Iterator<Item = &'static FactDef> {
-    FACTS.iter().filter(|row| !row.lint_only)
+    every().filter(|row| !row.lint_only)
 }
 
 /// Looks a fact up by name, the lint-only ones included.
 pub(crate) fn find(name: &str) -> Option<&'static FactDef> {
-    FACTS.iter().find(|row| row.name == name)
+    every().find(|row| row.name == name)
+}
+
+/// The house's own facts, then those events of third parties bring.
+fn every() -> impl Iterator<Item = &'static FactDef> {
+    FACTS.iter().chain(partner::facts())
 }
 
 #[cfg(test)]

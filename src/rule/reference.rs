@@ -183,6 +183,11 @@ fn counted(event: EventKind, history: History) -> Meaning {
             Nature::Purchase,
             Some(("referral_profiling", Whose::Customer)),
         ),
+        // What third parties tell of a person is a profile.
+        EventKind::Partner(_) => (
+            Nature::Profile,
+            Some(("referral_profiling", Whose::Customer)),
+        ),
         EventKind::RatingSubmitted
         | EventKind::ComplaintOpened
         | EventKind::ComplaintSlaBreached

@@ -58,6 +58,7 @@ fn reason(kind: E) -> &'static str {
         E::ReferralRedeemed | E::ReferralQualified | E::ReferralReversed => {
             "判断的是邀请人,而订单和评分是好友的,不能读"
         }
+        E::Partner(_) => "合作方的事件只带自己的字段",
         E::ConsentGranted
         | E::RatingSubmitted
         | E::PaymentSucceeded
@@ -79,8 +80,10 @@ fn brings(kind: E, name: &str) -> bool {
         kind,
         E::ComplaintOpened | E::ComplaintSlaBreached | E::ComplaintResolved
     );
+    let of_partner = matches!(kind, E::Partner(_));
     match name.split('.').next().unwrap_or(name) {
-        "booking" | "rating" => !of_friend && kind != E::ConsentGranted,
+        "booking" | "rating" => !of_friend && !of_partner && kind != E::ConsentGranted,
+        "partner" => fact::find(name).is_some_and(|row| row.events.contains(&kind)),
         "complaint" => of_complaint,
         "referral" => of_friend,
         _ => true,

@@ -24,6 +24,7 @@ mod crash;
 mod facts;
 mod history;
 mod identity;
+mod intake;
 mod invitation;
 mod kit;
 mod notify;

@@ -361,10 +361,8 @@ async fn happened(
 fn ask(customer: AccountId, booking: Option<BookingId>, profiling: bool) -> Ask {
     Ask {
         about: About {
-            customer,
             booking,
-            referral: None,
-            complaint: None,
+            ..About::person(customer)
         },
         profiling,
         link: false,

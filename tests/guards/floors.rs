@@ -30,6 +30,7 @@ const FLOORS: [(&str, u8); 38] = [
     ("process", 60),
     ("content", 65),
     ("rule", 65),
+    ("intake", 65),
     ("benefit", 70),
     ("referral", 70),
     ("crm", 70),

@@ -91,7 +91,7 @@ impl<'a> Did<'a> {
 impl Shard {
     pub(super) fn new(sides: Arc<Sides>) -> Self {
         let bound = |set: &CompiledRuleSet| {
-            let kinds = EventKind::ALL.into_iter();
+            let kinds = EventKind::every();
             kinds
                 .filter_map(|kind| Some((kind, set.matcher(kind).map(Matcher::binding)?)))
                 .collect()

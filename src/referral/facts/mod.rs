@@ -10,7 +10,7 @@ mod projection;
 use crate::{
     kernel::{AppError, Result},
     platform::{Ctx, statement},
-    rule::{FactRef, Facts, Whose},
+    rule::{FactRef, Facts, PartnerKind, Whose},
 };
 use chrono::{DateTime, Utc};
 use entity::ids::{AccountId, BookingId, ComplaintId, ReferralId};
@@ -18,13 +18,25 @@ use history::Stretch;
 use projection::{Join, Plain};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// People one statement asks about; more are asked for in turn, so that no statement grows without bound.
 const AT_ONCE: usize = 500;
 
+/// What a third party said, as it passed the check of its kind.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Which kind.
+    pub kind: PartnerKind,
+    /// Its fields.
+    pub data: Arc<serde_json::Map<String, serde_json::Value>>,
+}
+
 /// What an event is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct About {
     /// Whom the decision is about.
     pub customer: AccountId,
@@ -34,10 +46,25 @@ pub struct About {
     pub referral: Option<ReferralId>,
     /// The complaint; it counts only when it is his own.
     pub complaint: Option<ComplaintId>,
+    /// What a third party's event says.
+    pub said: Option<Said>,
+}
+
+impl About {
+    /// A person, and nothing in particular.
+    pub const fn person(customer: AccountId) -> Self {
+        Self {
+            customer,
+            booking: None,
+            referral: None,
+            complaint: None,
+            said: None,
+        }
+    }
 }
 
 /// One person's question, with the consents that stand for it: the caller holds their rows under lock (CR-36).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ask {
     /// What it is about.
     pub about: About,
@@ -201,6 +228,17 @@ fn columns(asks: &[Ask], wanted: &BTreeSet<FactRef>) -> Vec<Column> {
     columns
 }
 
+/// What a third party's own event says: it comes with the event and is read nowhere.
+fn said(ask: &Ask, wanted: &BTreeSet<FactRef>, facts: &mut Facts) {
+    let Some(said) = ask.about.said.as_ref().filter(|_| ask.profiling) else {
+        return;
+    };
+    let known = said.kind.facts(&said.data);
+    for fact in wanted.iter().filter(|fact| fact.history.is_none()) {
+        facts.set_known(fact.name.as_str(), known.get(&fact.name).cloned());
+    }
+}
+
 /// The people as the one parameter both databases can read as a table.
 fn people(asks: &[Ask]) -> String {
     let rows: Vec<_> = asks
@@ -235,6 +273,9 @@ pub async fn read_batch(
         if !plan.columns.is_empty() {
             plan.run(db, now, asks, places).await?;
         }
+        for (ask, facts) in asks.iter().zip(places) {
+            said(ask, wanted, facts);
+        }
     }
     Ok(all)
 }
@@ -245,12 +286,7 @@ mod tests {
 
     fn ask(profiling: bool) -> Ask {
         Ask {
-            about: About {
-                customer: AccountId(uuid::Uuid::nil()),
-                booking: None,
-                referral: None,
-                complaint: None,
-            },
+            about: About::person(AccountId(uuid::Uuid::nil())),
             profiling,
             link: false,
         }

@@ -318,7 +318,7 @@ fn triggers(findings: &mut Vec<Finding>, rule: &Rule) -> BTreeSet<EventKind> {
                 on.insert(*kind);
             }
             Trigger::Other(name) => {
-                let names: Vec<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+                let names: Vec<_> = EventKind::every().map(EventKind::name).collect();
                 findings.push(Finding::block(
                     "RULE-EVENT",
                     &at(&at(&rule.pointer, "on"), index),

@@ -92,6 +92,13 @@ pub struct SubtreeAlarm {
 }
 
 impl PolicyPack {
+    /// The first word for a sensitive class that stands in a text (REF-L24).
+    #[cfg(test)]
+    pub(crate) fn sensitive_word_in(&self, text: &str) -> Option<&str> {
+        let mut words = self.sensitive_words.iter().map(String::as_str);
+        words.find(|word| text.contains(word))
+    }
+
     /// The pack shipped with this version.
     pub fn shipped() -> &'static Self {
         &PACK

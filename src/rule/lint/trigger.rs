@@ -103,6 +103,9 @@ fn early(
         E::ReferralReversed if rewards => {
             findings.push(visit(place, "好友的订单已经退款,没有可奖励的", pack));
         }
+        E::Partner(_) if rewards => {
+            findings.push(visit(place, "奖励没有落在好友完成的订单上", pack));
+        }
         E::BookingCompleted
         | E::ComplaintOpened
         | E::ComplaintSlaBreached
@@ -117,6 +120,7 @@ fn early(
         | E::PaymentSucceeded
         | E::RatingSubmitted
         | E::ConsentGranted
+        | E::Partner(_)
         | E::BookingCompleted
         | E::ComplaintOpened
         | E::ComplaintSlaBreached
