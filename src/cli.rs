@@ -2,9 +2,11 @@
 
 mod command;
 mod doctor;
+mod lints;
 mod offline;
 
 pub use command::Lang;
+pub use lints::table as lint_table;
 
 use crate::{
     app::{self, Half},
@@ -140,7 +142,7 @@ async fn run(settings: Settings, command: Command) -> Result<ExitCode> {
         } => offline::replay(settings, id).await,
         Command::Doctor => doctor::run(settings).await,
         Command::Ruleset {
-            command: RulesetCommand::Check { .. },
+            command: RulesetCommand::Check { .. } | RulesetCommand::Lints,
         }
         | Command::Openapi
         | Command::Errors => Err(AppError::internal(

@@ -128,9 +128,11 @@ pub async fn apply(
             template,
             send,
             expires_after,
+            words,
         } => {
             let wish = invite::Wish {
                 template,
+                words: words.as_deref(),
                 send: *send,
                 not_before: effect.not_before,
                 hours: effect.hours,

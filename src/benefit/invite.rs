@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     consent::{self, ReferralProfiling},
+    identity,
     kernel::{Result, Span},
     outbox::timer,
     platform::{Ctx, vault},
@@ -34,6 +35,8 @@ pub(super) const CODE_LENGTH: usize = 26;
 /// What the rule wishes.
 pub(super) struct Wish<'a> {
     pub(super) template: &'a str,
+    /// The set's own words.
+    pub(super) words: Option<&'a str>,
     pub(super) send: SendAt,
     pub(super) not_before: DateTime<Utc>,
     pub(super) hours: Option<Hours>,
@@ -75,6 +78,13 @@ pub(super) async fn apply(
         wish.hours,
         &ctx.config.referral,
     );
+    let name = if words::names_customer(wish.words) {
+        Some(identity::person(ctx, tx, cause.customer_id).await?.name)
+    } else {
+        None
+    };
+    let controller = &ctx.config.controller;
+    let message = words::invitation(controller, wish.template, wish.words, name.as_deref());
     let lasts = wish.expires_after.unwrap_or_else(|| Span::days(14));
     let row = New {
         customer_id: cause.customer_id,
@@ -82,7 +92,7 @@ pub(super) async fn apply(
         rule: Some((cause.rule_id.clone(), cause.ruleset_version)),
         booking_id: cause.booking_id,
         effect_id: wish.effect_id,
-        message: words::invitation(&ctx.config.controller, wish.template),
+        message,
         consent_record_id: Some(record),
         hours: wish.hours,
         scheduled_at,

@@ -126,6 +126,8 @@ pub(super) enum RulesetCommand {
         /// The rule set, JSON.
         file: PathBuf,
     },
+    /// Print the table of lints with their severities and clauses.
+    Lints,
 }
 
 #[cfg(test)]

@@ -24,6 +24,12 @@ pub(super) fn run(command: &Command) -> Option<ExitCode> {
         Command::Ruleset {
             command: RulesetCommand::Check { file },
         } => Some(check(file)),
+        Command::Ruleset {
+            command: RulesetCommand::Lints,
+        } => {
+            print!("{}", super::lint_table());
+            Some(ExitCode::SUCCESS)
+        }
         Command::Serve { .. }
         | Command::Work
         | Command::Migrate

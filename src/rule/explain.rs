@@ -64,7 +64,7 @@ fn sentence(result: &ConditionResult, facts: &Facts) -> String {
     else {
         return format!("“{}”未满足", result.fact);
     };
-    let wanted = wanted(&meaning, result);
+    let wanted = wish(&meaning, result.op, &result.want);
     if result.outcome == Truth::Unknown {
         return match other_fact(&result.want).filter(|_| !result.got.is_null()) {
             Some(other) => format!("还不知道“{}”(要求:{wanted})", other.label),
@@ -90,11 +90,11 @@ fn sentence(result: &ConditionResult, facts: &Facts) -> String {
     }
 }
 
-/// What the condition asks for, as a wish.
-fn wanted(meaning: &Meaning, result: &ConditionResult) -> String {
+/// What a condition asks for, as a wish; `want` in the scale people write.
+pub(crate) fn wish(meaning: &Meaning, op: Op, want: &Json) -> String {
     let label = &meaning.label;
-    if let Some(other) = other_fact(&result.want) {
-        return format!("{label}{}{}", relation(result.op), other.label);
+    if let Some(other) = other_fact(want) {
+        return format!("{label}{}{}", relation(op), other.label);
     }
     let show = |json: &Json| {
         value::read(scalar(meaning.kind), json).map_or_else(
@@ -102,11 +102,11 @@ fn wanted(meaning: &Meaning, result: &ConditionResult) -> String {
             |value| value::show(meaning.kind, meaning.unit, &value),
         )
     };
-    let shown: Vec<String> = match &result.want {
+    let shown: Vec<String> = match want {
         Json::Array(items) => items.iter().map(show).collect(),
         one => vec![show(one)],
     };
-    match (result.op, &result.want) {
+    match (op, want) {
         (Op::Eq, Json::Bool(true)) | (Op::Ne, Json::Bool(false)) => format!("须是“{label}”"),
         (Op::Eq, Json::Bool(false)) | (Op::Ne, Json::Bool(true)) => format!("不能是“{label}”"),
         (Op::Between, _) => format!("{label}在 {} 之间", shown.join(" 到 ")),

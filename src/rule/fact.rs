@@ -73,6 +73,10 @@ pub(crate) enum Nature {
     Profile,
     /// Being a minor.
     Minor,
+    /// Personal information for which no consent purpose of a rule exists (PIPL 14, 29).
+    Ungated,
+    /// Biometric or sensor data (PIPL 28 to 31).
+    Biometric,
 }
 
 /// Whose consent is meant.
@@ -347,6 +351,14 @@ pub(crate) const FACTS: &[FactDef] = &[
         .forbidden(Nature::Ranking),
     fact("customer.topup_fen", "充值金额", Kind::Money, "wallet").forbidden(Nature::Payment),
     fact("customer.is_member", "付费会员", Kind::Bool, "wallet").forbidden(Nature::Payment),
+    fact("customer.home_photos", "家中照片", Kind::Count, "photo")
+        .unit("张")
+        .forbidden(Nature::Ungated),
+    fact("customer.location", "实时位置", Kind::Text, "customer").forbidden(Nature::Ungated),
+    fact("customer.relations", "关系图谱", Kind::Count, "referral")
+        .unit("人")
+        .forbidden(Nature::Ungated),
+    fact("customer.voiceprint", "声纹", Kind::Text, "customer").forbidden(Nature::Biometric),
     fact("customer.health", "健康状况", Kind::Text, "customer").forbidden(Nature::Sensitive),
     fact("customer.has_child", "家有儿童", Kind::Bool, "customer").forbidden(Nature::Sensitive),
     fact("customer.has_ill_elder", "老人患病", Kind::Bool, "customer").forbidden(Nature::Sensitive),

@@ -11,14 +11,17 @@ mod analyse;
 mod check;
 mod compile;
 mod decision;
+mod declared;
 mod document;
 mod domain;
+mod edit;
 mod evaluate;
 mod event;
 mod explain;
 mod fact;
 mod finding;
 mod lint;
+mod plain;
 mod read;
 mod reference;
 mod supply;
@@ -26,6 +29,7 @@ mod supply;
 pub(crate) mod tests;
 mod tree;
 mod value;
+mod words;
 
 pub use analyse::{Analysis, WorstCase, analyse};
 pub use check::{Checked, DEFAULT_RULESET, check, check_text};
@@ -38,12 +42,15 @@ pub use document::{
     Beneficiary, Benefit, Cap, Caps, Hours, MAX_BYTES, MAX_CONDITIONS, MAX_NESTING, MAX_RULES, Op,
     ProgrammeCaps, RuleSet, SendAt,
 };
+pub use edit::{favours, lint_edit};
 pub use evaluate::{evaluate, evaluate_with};
 pub use event::{Event, EventKind};
 pub use explain::{Why, why};
 pub use fact::{FactDef, Kind, Whose, catalogue};
 pub use finding::{Finding, Severity};
-pub use lint::{PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_words};
+pub use lint::{LintRow, PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_words};
+pub use plain::{PlainRule, benefit_words, cap_words, plain_rules, whole_benefit};
 pub use reference::{FactRef, Fold, History, Window};
 pub use tree::Truth;
 pub use value::{Facts, Value, decimal, decimal_text};
+pub use words::{fill, shipped_words};

@@ -1,6 +1,7 @@
 //! From JSON to [`RuleSet`]: unknown fields, empty groups and anything beyond the bounds are refused with a pointer.
 
 mod condition;
+mod declared;
 mod effect;
 mod fields;
 mod rule;
@@ -156,6 +157,7 @@ fn document(faults: &mut Faults, json: &Json) -> Option<RuleSet> {
         .get("caps")
         .and_then(|json| programme_caps(faults, json))
         .unwrap_or_default();
+    let declared = declared::read(faults, &mut fields);
     fields.finish(faults);
     Some(RuleSet {
         name: name?,
@@ -168,6 +170,7 @@ fn document(faults: &mut Faults, json: &Json) -> Option<RuleSet> {
         generations,
         inviter_thanks,
         caps,
+        declared,
     })
 }
 
@@ -281,7 +284,7 @@ fn generations(faults: &mut Faults, json: &Json) -> BTreeMap<String, String> {
     let Json::Object(map) = json else {
         faults.add(
             "/generations",
-            "generations 须是 {…} 对象",
+            "“generations”须是 {…} 对象",
             "如 {\"1\": \"welcome_1\"}",
         );
         return BTreeMap::new();
@@ -295,7 +298,7 @@ fn generations(faults: &mut Faults, json: &Json) -> BTreeMap<String, String> {
             _ => faults.add(
                 &at("/generations", key),
                 "须是权益的名字",
-                "写 benefits 里的一个名字",
+                "写“benefits”里的一个名字",
             ),
         }
     }
