@@ -304,6 +304,7 @@ fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     content::admin_routes(cfg);
     benefit::admin_routes(cfg);
     referral::ruleset_admin_routes(cfg);
+    referral::policy_admin_routes(cfg);
     referral::decision_admin_routes(cfg);
     report::admin_routes(cfg);
 }

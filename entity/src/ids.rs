@@ -64,6 +64,8 @@ typed_id! {
     InvitationShareId,
     /// A ledger entry.
     LedgerEntryId,
+    /// A legal opinion.
+    LegalOpinionId,
     /// A message.
     MessageId,
     /// A payment.
@@ -92,6 +94,8 @@ typed_id! {
     RewardId,
     /// A ruleset.
     RulesetId,
+    /// An approval of a ruleset.
+    RulesetApprovalId,
     /// A service.
     ServiceId,
     /// A session.

@@ -23,6 +23,7 @@ mod m20261126_000016_audit;
 mod m20261126_000017_push;
 mod m20261126_000018_settlement;
 mod m20261126_000019_content;
+mod m20261127_000021_legal_opinion;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000017_push::Up),
             Box::new(m20261126_000018_settlement::Up),
             Box::new(m20261126_000019_content::Up),
+            Box::new(m20261127_000021_legal_opinion::Up),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     backtest::{self, BacktestOut},
-    publish,
+    lawful, publish,
     ruleset::{self, Brief},
 };
 use crate::{
@@ -193,7 +193,7 @@ async fn check(
 ) -> Result<HttpResponse> {
     let row = ruleset::by_id(ctx.db.read(), *id).await?;
     Ok(HttpResponse::Ok().json(FindingsOut {
-        findings: publish::findings(&row),
+        findings: lawful::findings(&ctx, ctx.db.read(), &row).await?,
     }))
 }
 
@@ -250,8 +250,17 @@ async fn backtest_one(
     Ok(HttpResponse::Ok().json(backtest::run(&ctx, *id, span, against).await?))
 }
 
-/// Say yes to somebody else's draft.
-#[utoipa::path(tag = "staff", request_body = NothingIn, security(("bearer" = [])),
+#[derive(Deserialize, Validate, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ApproveIn {
+    /// Why; needed when the check finds something of severity `approve`.
+    #[validate(length(min = 10, max = 1000))]
+    reason: Option<String>,
+}
+
+/// Say yes to somebody else's draft, and to the findings it has now. Once approved, a set that comes to have a new one of
+/// severity `approve` (another policy, an opinion that ended) is asked about again.
+#[utoipa::path(tag = "staff", request_body = ApproveIn, security(("bearer" = [])),
     responses((status = 200, body = RulesetOut), (status = 403, body = Problem), (status = 409, body = Problem)))]
 #[post("/rulesets/{id}/approve")]
 async fn approve(
@@ -259,10 +268,12 @@ async fn approve(
     actor: Actor<Marketing>,
     id: web::Path<RulesetId>,
     idem: Idem,
-    body: Valid<NothingIn>,
+    body: Valid<ApproveIn>,
 ) -> Result<HttpResponse> {
+    let reason = body.value.reason;
     let say_yes = async |tx: &DatabaseTransaction| {
-        Ok(brief(publish::approve(&ctx, tx, *id, actor.id).await?))
+        let yes = (actor.id, reason);
+        Ok(brief(publish::approve(&ctx, tx, *id, yes).await?))
     };
     idem.of(actor.id, &body.hash)
         .run(&ctx, StatusCode::OK, say_yes)

@@ -1,6 +1,6 @@
 //! Rule sets and decisions: who is asked, when, and why not.
 //!
-//! Owns `ruleset`, `decision`. Promises: one live set at a time; a set with a `block` finding is never published;
+//! Owns `ruleset`, `ruleset_approval`, `legal_opinion`, `decision`. Promises: one live set at a time; a set with a `block` finding is never published;
 //! without `referral_profiling` no fact of a person that needs it is read and nothing is evaluated from it; every
 //! decision is stored with the facts it saw; one decision per event, customer and rule. Emits nothing of its own
 //! (effects are benefit's). Listens to `rating.submitted`, `payment.succeeded`, `booking.completed`, `complaint.*`,
@@ -13,14 +13,18 @@ mod engine;
 mod facts;
 mod history;
 mod http;
+mod http_policy;
 mod http_rules;
+mod lawful;
 mod live;
+mod opinion;
 mod publish;
 mod ruleset;
 mod why;
 
 pub use engine::consumers;
 pub use http::{admin_routes as decision_admin_routes, routes};
+pub use http_policy::routes as policy_admin_routes;
 pub use http_rules::routes as ruleset_admin_routes;
 pub use live::{LiveSet, install_default, live};
 
