@@ -316,6 +316,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .service(scope::scope("/api/v1").configure(api))
         .configure(health::routes)
         .configure(benefit::root_routes)
+        .configure(referral::root_routes)
         .split_for_parts();
     api
 }
@@ -349,6 +350,7 @@ fn server(
             .service(scope::scope("/api/v1").configure(api))
             .configure(health::routes)
             .configure(benefit::root_routes)
+            .configure(referral::root_routes)
             .into_app()
             .configure(move |cfg| {
                 if docs {

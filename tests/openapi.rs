@@ -142,6 +142,14 @@ const CONTRACT: &str = "
     POST /admin/rulesets/{id}/backtest
     POST /admin/rulesets/{id}/publish
     POST /admin/rulesets/rollback
+    POST /admin/rulesets/{id}/approve
+    GET /admin/rulesets/{id}/approvals
+    GET /admin/policy
+    GET /admin/legal-opinions
+    POST /admin/legal-opinions
+    POST /admin/legal-opinions/{id}/revoke
+    GET /rules
+    GET /rules/{version}
     GET /admin/decisions
     POST /admin/invitations/{id}/recall
     GET /admin/reports/referral-funnel

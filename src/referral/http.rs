@@ -2,6 +2,7 @@
 
 use super::{
     decision::{self, Filter, Which},
+    http_page,
     why::{self, WhyOut},
 };
 use crate::{
@@ -25,6 +26,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// Registers the customer's call.
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(my_why);
+    http_page::routes(cfg);
 }
 
 /// Registers the staff's call under `/admin`.

@@ -24,6 +24,7 @@ mod crash;
 mod identity;
 mod invitation;
 mod kit;
+mod lawful;
 mod notify;
 mod outbox;
 mod payment;
