@@ -3,6 +3,11 @@
 //! `index` is what runs, `walk` the same normalised conditions one after the other over the same bound values, `tree` the
 //! three-valued oracle over the facts by name. One iteration is one customer; ratios are taken within one run.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the workload's facts are a table of 26, looked up by its own numbers"
+)]
+
 mod workload;
 
 use chrono::{DateTime, Utc};
@@ -113,9 +118,12 @@ fn describe(name: &str, set: &RuleSet, everybody: &[Facts]) -> (CompiledRuleSet,
     (ready, matcher)
 }
 
+/// A kind of rule set and what makes it.
+type Made = (&'static str, fn(u32) -> Vec<Rule>);
+
 fn matching_by_size(criterion: &mut Criterion) {
     let everybody = everybody();
-    let kinds: [(&str, fn(u32) -> Vec<Rule>); 2] = [
+    let kinds: [Made; 2] = [
         ("campaign", workload::campaign),
         ("narrow", workload::narrow),
     ];
@@ -144,7 +152,7 @@ fn matching_by_size(criterion: &mut Criterion) {
 
 fn worst_cases(criterion: &mut Criterion) {
     let everybody = everybody();
-    let kinds: [(&str, fn(u32) -> Vec<Rule>); 2] = [
+    let kinds: [Made; 2] = [
         ("unique_thresholds", workload::thresholds),
         ("wide_any", workload::wide),
     ];
@@ -172,7 +180,7 @@ fn around(criterion: &mut Criterion) {
     let ready = compiled(&set);
     let mut group = criterion.benchmark_group("campaign_1000");
     group.bench_function("compile", |bencher| {
-        bencher.iter(|| compiled(black_box(&set)))
+        bencher.iter(|| compiled(black_box(&set)));
     });
     let matcher = ready.matcher(KIND).unwrap_or_else(|| panic!("no rules"));
     let (mut case, mut turn) = (matcher.case(), everybody.iter().cycle());

@@ -322,6 +322,7 @@ fn admin(cfg: &mut utoipa_actix_web::service_config::ServiceConfig) {
     benefit::admin_routes(cfg);
     referral::ruleset_admin_routes(cfg);
     referral::backtest_admin_routes(cfg);
+    referral::policy_admin_routes(cfg);
     referral::decision_admin_routes(cfg);
     report::admin_routes(cfg);
 }
@@ -333,6 +334,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .service(scope::scope("/api/v1").configure(api))
         .configure(health::routes)
         .configure(benefit::root_routes)
+        .configure(referral::root_routes)
         .split_for_parts();
     api
 }
@@ -367,6 +369,7 @@ fn server(
             .service(scope::scope("/api/v1").configure(api))
             .configure(health::routes)
             .configure(benefit::root_routes)
+            .configure(referral::root_routes)
             .into_app()
             .configure(move |cfg| {
                 if docs {

@@ -2,10 +2,12 @@
 
 mod command;
 mod doctor;
+mod lints;
 mod offline;
 mod ruleset;
 
 pub use command::Lang;
+pub use lints::table as lint_table;
 
 use crate::{
     app::{self, Half},

@@ -8,12 +8,13 @@
 use entity::{
     account, audit_entry, backtest, booking, booking_event, cap_lock, chain_head, checklist_item,
     complaint, consent_record, consent_state, content_check, customer_tag, decision, deployment,
-    evaluation, event_source, fact_shape, idempotency, inbox, invitation, invitation_share, ledger_entry,
-    message, notice, outbox, payment, payment_incident, photo, push_message, rating, received_event,
-    reconciliation, reconciliation_difference, referral, refresh_token, refund, reservation,
-    reward, reward_event, ruleset, ruleset_tenure, service, session, shipping_report, staff,
-    staff_task, subscribe_answer, subscribe_grant, suppression, timer, trade_management, transfer,
-    voucher, wechat_identity, work_order, worker,
+    evaluation, event_source, fact_shape, idempotency, inbox, invitation, invitation_share,
+    ledger_entry, legal_opinion, message, notice, outbox, payment, payment_incident, photo,
+    push_message, rating, received_event, reconciliation, reconciliation_difference, referral,
+    refresh_token, refund, reservation, reward, reward_event, ruleset, ruleset_approval,
+    ruleset_tenure, service, session, shipping_report, staff, staff_task, subscribe_answer,
+    subscribe_grant, suppression, timer, trade_management, transfer, voucher, wechat_identity,
+    work_order, worker,
 };
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -52,6 +53,7 @@ async fn declared() -> DatabaseConnection {
         .register(invitation::Entity)
         .register(invitation_share::Entity)
         .register(ledger_entry::Entity)
+        .register(legal_opinion::Entity)
         .register(message::Entity)
         .register(notice::Entity)
         .register(outbox::Entity)
@@ -70,6 +72,7 @@ async fn declared() -> DatabaseConnection {
         .register(reward::Entity)
         .register(reward_event::Entity)
         .register(ruleset::Entity)
+        .register(ruleset_approval::Entity)
         .register(ruleset_tenure::Entity)
         .register(service::Entity)
         .register(session::Entity)

@@ -29,6 +29,14 @@ fn the_committed_error_table_is_generated_from_the_codes() {
 }
 
 #[test]
+fn the_committed_table_of_lints_is_generated_from_the_policy_pack() {
+    assert!(
+        linjian::cli::lint_table() == document("lint.md"),
+        "docs/lint.md is stale: run `cargo run -- ruleset lints > docs/lint.md`"
+    );
+}
+
+#[test]
 fn what_stands_in_the_query_is_not_told_as_part_of_the_path() {
     let api = serde_json::to_value(linjian::app::openapi()).unwrap();
     let mut wrong = Vec::new();
@@ -148,6 +156,14 @@ const CONTRACT: &str = "
     GET /admin/rulesets/{id}/export
     POST /admin/rulesets/import
     GET /admin/rulesets/{id}/diff
+    POST /admin/rulesets/{id}/approve
+    GET /admin/rulesets/{id}/approvals
+    GET /admin/policy
+    GET /admin/legal-opinions
+    POST /admin/legal-opinions
+    POST /admin/legal-opinions/{id}/revoke
+    GET /rules
+    GET /rules/{version}
     GET /admin/decisions
     GET /admin/decisions/verify
     POST /admin/invitations/{id}/recall

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 /// How a fact is compared; numbers in its smallest unit, words by their number.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Test {
+pub(crate) enum Test {
     AtLeast(i64),
     AtMost(i64),
     Is(i64),
@@ -13,12 +13,12 @@ pub enum Test {
 }
 
 /// A fact of the catalogue: its name, decimal places as people write it, greatest value, and the prefix of its words.
-pub struct Fact {
-    pub name: &'static str,
-    pub places: u32,
-    pub most: i64,
-    pub word: Option<&'static str>,
-    pub flag: bool,
+pub(crate) struct Fact {
+    pub(crate) name: &'static str,
+    pub(crate) places: u32,
+    pub(crate) most: i64,
+    pub(crate) word: Option<&'static str>,
+    pub(crate) flag: bool,
 }
 
 const fn number(name: &'static str, most: i64) -> Fact {
@@ -52,17 +52,17 @@ const fn flag(name: &'static str) -> Fact {
     }
 }
 
-pub const PREPAID: usize = 0;
-pub const SCORE: usize = 1;
-pub const COMPLAINTS: usize = 2;
-pub const BREACHED: usize = 3;
-pub const CITY: usize = 4;
-pub const SERVICE: usize = 5;
-pub const TOTAL: usize = 6;
-pub const VISITS: usize = 7;
+pub(crate) const PREPAID: usize = 0;
+pub(crate) const SCORE: usize = 1;
+pub(crate) const COMPLAINTS: usize = 2;
+pub(crate) const BREACHED: usize = 3;
+pub(crate) const CITY: usize = 4;
+pub(crate) const SERVICE: usize = 5;
+pub(crate) const TOTAL: usize = 6;
+pub(crate) const VISITS: usize = 7;
 
 /// The 26 facts.
-pub const FACTS: [Fact; 26] = [
+pub(crate) const FACTS: [Fact; 26] = [
     scaled("booking.prepaid_ratio", 4, 10_000),
     scaled("rating.score", 2, 500),
     number("customer.open_complaints", 9),
@@ -93,16 +93,16 @@ pub const FACTS: [Fact; 26] = [
 
 /// A rule: all of its tests, or any of its groups of tests.
 #[derive(Clone, Debug, Default)]
-pub struct Rule {
-    pub all: Vec<(usize, Test)>,
-    pub any: Vec<Vec<(usize, Test)>>,
+pub(crate) struct Rule {
+    pub(crate) all: Vec<(usize, Test)>,
+    pub(crate) any: Vec<Vec<(usize, Test)>>,
 }
 
 /// SplitMix64: small, fixed, good enough to draw workloads.
-pub struct Draw(pub u64);
+pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    pub fn below(&mut self, end: i64) -> i64 {
+    pub(crate) fn below(&mut self, end: i64) -> i64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -112,7 +112,7 @@ impl Draw {
     }
 
     fn pick<T: Copy, const N: usize>(&mut self, of: [T; N]) -> T {
-        of[usize::try_from(self.below(N as i64)).unwrap_or(0)]
+        of[usize::try_from(self.below(i64::try_from(N).unwrap_or(1))).unwrap_or(0)]
     }
 
     fn some_of(&mut self, fact: usize, count: i64) -> Test {
@@ -125,7 +125,7 @@ impl Draw {
 }
 
 /// Rules as marketing writes them: quality and payment first, then where, what and to whom.
-pub fn campaign(count: u32) -> Vec<Rule> {
+pub(crate) fn campaign(count: u32) -> Vec<Rule> {
     let mut draw = Draw(7);
     (0..count)
         .map(|_| {
@@ -154,7 +154,7 @@ pub fn campaign(count: u32) -> Vec<Rule> {
 }
 
 /// Rules for one service in one place and a narrow range of customers.
-pub fn narrow(count: u32) -> Vec<Rule> {
+pub(crate) fn narrow(count: u32) -> Vec<Rule> {
     let mut draw = Draw(11);
     (0..count)
         .map(|_| {
@@ -174,7 +174,7 @@ pub fn narrow(count: u32) -> Vec<Rule> {
 }
 
 /// Every rule has a threshold of its own.
-pub fn thresholds(count: u32) -> Vec<Rule> {
+pub(crate) fn thresholds(count: u32) -> Vec<Rule> {
     (0..i64::from(count))
         .map(|place| Rule {
             all: vec![
@@ -191,7 +191,7 @@ pub fn thresholds(count: u32) -> Vec<Rule> {
 }
 
 /// Every rule is one wide `any` over a dozen facts: nothing a bitmap could exclude.
-pub fn wide(count: u32) -> Vec<Rule> {
+pub(crate) fn wide(count: u32) -> Vec<Rule> {
     let mut draw = Draw(13);
     (0..count)
         .map(|_| Rule {
@@ -208,7 +208,7 @@ pub fn wide(count: u32) -> Vec<Rule> {
 }
 
 /// Values of the 26 facts, in their order.
-pub fn customers(count: u32) -> Vec<[i64; 26]> {
+pub(crate) fn customers(count: u32) -> Vec<[i64; 26]> {
     let mut draw = Draw(5);
     (0..count)
         .map(|_| {
@@ -220,14 +220,14 @@ pub fn customers(count: u32) -> Vec<[i64; 26]> {
                     (_, most) => draw.below(most + 1),
                 };
             }
-            values[COMPLAINTS] = if draw.below(6) == 0 { 1 } else { 0 };
+            values[COMPLAINTS] = i64::from(draw.below(6) == 0);
             values
         })
         .collect()
 }
 
 /// A value as people write it in a document.
-pub fn written(fact: &Fact, value: i64) -> Json {
+pub(crate) fn written(fact: &Fact, value: i64) -> Json {
     match (fact.word, fact.places) {
         (Some(prefix), _) => json!(format!("{prefix}{value}")),
         (None, _) if fact.flag => json!(value == 1),
@@ -241,7 +241,7 @@ pub fn written(fact: &Fact, value: i64) -> Json {
 }
 
 /// One test as a condition of a document.
-pub fn condition((fact, test): &(usize, Test)) -> Json {
+pub(crate) fn condition((fact, test): &(usize, Test)) -> Json {
     let fact = &FACTS[*fact];
     let (op, value) = match test {
         Test::AtLeast(least) => ("gte", written(fact, *least)),
@@ -260,7 +260,7 @@ pub fn condition((fact, test): &(usize, Test)) -> Json {
 }
 
 /// A document with these rules; at most 10,000 fit into one.
-pub fn document(rules: &[Rule]) -> Json {
+pub(crate) fn document(rules: &[Rule]) -> Json {
     let rules: Vec<Json> = rules
         .iter()
         .enumerate()

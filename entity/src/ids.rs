@@ -70,6 +70,8 @@ typed_id! {
     InvitationShareId,
     /// A ledger entry.
     LedgerEntryId,
+    /// A legal opinion.
+    LegalOpinionId,
     /// A message.
     MessageId,
     /// A payment.
@@ -100,6 +102,8 @@ typed_id! {
     RewardId,
     /// A ruleset.
     RulesetId,
+    /// An approval of a ruleset.
+    RulesetApprovalId,
     /// A span of time in which one rule set was live.
     RulesetTenureId,
     /// A service.

@@ -24,6 +24,7 @@ mod m20261126_000017_push;
 mod m20261126_000018_settlement;
 mod m20261126_000019_content;
 mod m20261127_000020_facts;
+mod m20261127_000021_legal_opinion;
 mod m20261127_000022_tenure;
 mod m20261127_000023_evaluation;
 
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000018_settlement::Up),
             Box::new(m20261126_000019_content::Up),
             Box::new(m20261127_000020_facts::Up),
+            Box::new(m20261127_000021_legal_opinion::Up),
             Box::new(m20261127_000022_tenure::Up),
             Box::new(m20261127_000023_evaluation::Up),
         ]

@@ -122,7 +122,9 @@ async fn at_rate(ctx: &Ctx, load: Load, visits: Vec<Visit>) -> Result<()> {
             let tx = ctx.db.begin_write().await?;
             let events = rate(&tx, &ctx, &[visit]).await?;
             tx.commit().await?;
-            events.into_iter().for_each(|event| watch.expect(event));
+            for event in events {
+                watch.expect(event);
+            }
             Ok::<(), AppError>(())
         });
     }
@@ -144,8 +146,8 @@ async fn at_rate(ctx: &Ctx, load: Load, visits: Vec<Visit>) -> Result<()> {
         watch.left()
     );
     for (name, share) in [("p50", 500), ("p95", 950), ("p99", 990), ("p99.9", 999)] {
-        let place = (invited.len() * share / 1_000).min(invited.len().saturating_sub(1));
-        if let Some(took) = invited.get(place) {
+        let nth = (invited.len() * share / 1_000).min(invited.len().saturating_sub(1));
+        if let Some(took) = invited.get(nth) {
             println!(
                 "评分提交 → 邀约可见 {name:>6} {:8.1} ms",
                 took.as_secs_f64() * 1_000.0

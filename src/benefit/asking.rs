@@ -8,6 +8,7 @@ use super::{
     schedule, words,
 };
 use crate::{
+    identity,
     kernel::{AppError, Result, Span},
     outbox::timer,
     platform::Ctx,
@@ -44,13 +45,14 @@ pub(super) async fn invite_all(
 ) -> Result<Vec<Applied>> {
     let willing: Vec<&Wanted<'_>> = wanted.iter().filter(|one| one.record.is_some()).collect();
     let mut limits = Limits::read(ctx, tx, set, &willing).await?;
+    let names = names(ctx, tx, &willing).await?;
     let (mut rows, mut timers) = (Vec::new(), Vec::new());
     let mut answers = Vec::with_capacity(wanted.len());
     for one in wanted {
         let effect_id = one.cause.effect_id(one.cause.customer_id, one.effect.slot);
         let answer = match limits.admit(ctx, one, &effect_id) {
             Some(answer) => answer,
-            None => match new(ctx, one, effect_id) {
+            None => match new(ctx, one, effect_id, &names) {
                 Some(row) => {
                     let id: InvitationId = ctx.env.id();
                     timers.push((SEND_DUE, id.0, row.scheduled_at));
@@ -94,11 +96,34 @@ async fn write(
     timer::schedule_all(tx, &ctx.env, timers).await
 }
 
-fn new(ctx: &Ctx, one: &Wanted<'_>, effect_id: String) -> Option<New> {
+/// Names of the people whose template addresses them by name; nobody else's is read.
+async fn names(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    wanted: &[&Wanted<'_>],
+) -> Result<HashMap<AccountId, String>> {
+    let mut names = HashMap::new();
+    for one in wanted {
+        let customer = one.cause.customer_id;
+        let addressed = matches!(&one.effect.action, Action::Invite { words, .. } if words::names_customer(words.as_deref()));
+        if addressed && !names.contains_key(&customer) {
+            names.insert(customer, identity::person(ctx, tx, customer).await?.name);
+        }
+    }
+    Ok(names)
+}
+
+fn new(
+    ctx: &Ctx,
+    one: &Wanted<'_>,
+    effect_id: String,
+    names: &HashMap<AccountId, String>,
+) -> Option<New> {
     let Action::Invite {
         template,
         send,
         expires_after,
+        words,
     } = &one.effect.action
     else {
         return None;
@@ -113,7 +138,12 @@ fn new(ctx: &Ctx, one: &Wanted<'_>, effect_id: String) -> Option<New> {
         rule: Some((one.cause.rule_id.clone(), one.cause.ruleset_version)),
         booking_id: one.cause.booking_id,
         effect_id,
-        message: words::invitation(&ctx.config.controller, template),
+        message: words::invitation(
+            &ctx.config.controller,
+            template,
+            words.as_deref(),
+            names.get(&one.cause.customer_id).map(String::as_str),
+        ),
         consent_record_id: one.record,
         hours,
         scheduled_at,
@@ -121,13 +151,16 @@ fn new(ctx: &Ctx, one: &Wanted<'_>, effect_id: String) -> Option<New> {
     })
 }
 
+/// When a person was asked, and by which rule.
+type Asked = (DateTime<Utc>, Option<String>);
+
 /// What limits the invitations of a batch: read once, counted on in memory.
 struct Limits {
     now: DateTime<Utc>,
     known: HashSet<String>,
     suppressed: HashSet<AccountId>,
     /// When and by which rule each person was asked.
-    asked: HashMap<AccountId, Vec<(DateTime<Utc>, Option<String>)>>,
+    asked: HashMap<AccountId, Vec<Asked>>,
     rules: HashMap<String, RuleLimits>,
 }
 
@@ -293,7 +326,7 @@ async fn asked_of(
     tx: &DatabaseTransaction,
     people: &HashSet<AccountId>,
     after: DateTime<Utc>,
-) -> Result<HashMap<AccountId, Vec<(DateTime<Utc>, Option<String>)>>> {
+) -> Result<HashMap<AccountId, Vec<Asked>>> {
     let rows: Vec<(AccountId, DateTime<Utc>, Option<String>)> = asked()
         .select_only()
         .columns([

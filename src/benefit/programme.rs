@@ -5,7 +5,7 @@ use crate::{
     kernel::{Result, business_date},
     platform::Ctx,
     referral,
-    rule::{Benefit, CompiledRuleSet, NamedBenefit},
+    rule::{CompiledRuleSet, NamedBenefit},
 };
 use chrono::{DateTime, Utc};
 use entity::invitation;
@@ -42,20 +42,4 @@ pub(super) async fn promise(
     };
     let fits = budget::fits_welcome(ctx, db, &live.rules, wish).await?;
     Ok(fits.then(|| gift.clone()))
-}
-
-/// A benefit in a few words.
-pub(super) fn describe(benefit: &Benefit) -> String {
-    let yuan = |fen: i64| entity::values::Fen(fen).yuan();
-    match benefit {
-        Benefit::PriceOff { fen, .. } => format!("首单立减 {}", yuan(*fen)),
-        Benefit::Coupon { fen, .. } => format!("{} 自用券", yuan(*fen)),
-        Benefit::Goods { sku, .. } if sku == "cleaning-kit" => "清洁用品礼包".into(),
-        Benefit::Goods { sku, .. } => format!("礼品 {sku}"),
-        Benefit::Privilege { privilege, .. } => match privilege.as_str() {
-            "butler" => "专属管家服务".into(),
-            "priority_scheduling" => "优先排程".into(),
-            other => format!("服务权益 {other}"),
-        },
-    }
 }

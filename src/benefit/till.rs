@@ -1,10 +1,10 @@
 //! Rewards that are worth something at the till: each has a voucher while it can be used.
 
-use super::{programme::describe, reward};
+use super::reward;
 use crate::{
     kernel::Result,
     platform::Ctx,
-    rule::Benefit,
+    rule::{Benefit, benefit_words},
     wallet::{self, New},
 };
 use chrono::{DateTime, Duration, Utc};
@@ -32,7 +32,7 @@ pub(super) async fn open(
     let new = New {
         account_id,
         source_id: id.0,
-        label: describe(benefit),
+        label: benefit_words(benefit),
         value,
         expires_at,
     };

@@ -1,10 +1,10 @@
 //! What growth answers: shapes and how rows become them.
 
-use super::{link, programme::describe, words};
+use super::{link, words};
 use crate::{
     kernel::{Result, mask_name},
     platform::Ctx,
-    rule::NamedBenefit,
+    rule::{NamedBenefit, benefit_words},
 };
 use chrono::{DateTime, Utc};
 use entity::{
@@ -114,7 +114,7 @@ pub(super) struct BenefitOut {
 pub(super) fn benefit(named: &NamedBenefit) -> Result<BenefitOut> {
     Ok(BenefitOut {
         name: named.name.clone(),
-        text: describe(&named.benefit),
+        text: benefit_words(&named.benefit),
         value: serde_json::to_value(&named.benefit)?,
     })
 }

@@ -1,18 +1,32 @@
 //! The words of invitations: neutral, with sender and opt-out (REF-21, REF-24), never about a third person.
 
-use crate::config::Controller;
+use crate::{config::Controller, rule};
 
-/// What an inviter reads. Unknown template keys get the baseline's words.
-pub(super) fn invitation(controller: &Controller, template: &str) -> String {
-    let opening = match template {
-        "thanks" => "感谢您一直以来的信任。",
-        _ => "感谢您对这次服务的评价。",
-    };
-    format!(
-        "【{}】{opening}如果身边的朋友也需要家政服务,欢迎把小程序码分享给他。是否推荐完全由您决定,不影响您的服务和价格。\
-         (推荐邀请·广告)不想再收到:小程序“我的—隐私设置”一键关闭。",
-        controller.name
-    )
+/// How to say no, for `{opt_out}`.
+const OPT_OUT: &str = "不想再收到:小程序“我的—隐私设置”一键关闭";
+
+/// What an inviter reads: the set's own words for this template, else the shipped ones (ADR 0020).
+pub(super) fn invitation(
+    controller: &Controller,
+    template: &str,
+    own: Option<&str>,
+    customer: Option<&str>,
+) -> String {
+    let text = own.unwrap_or_else(|| rule::shipped_words(template));
+    rule::fill(text, |name| match name {
+        "company" => Some(controller.name.clone()),
+        "contact" => Some(controller.phone.clone()),
+        "opt_out" => Some(OPT_OUT.to_owned()),
+        "customer_name" => Some(customer.unwrap_or("您").to_owned()),
+        // Who came is told by progress alone; an advertisement names nobody (REF-L27).
+        "friend_masked" => Some("一位朋友".to_owned()),
+        _ => None,
+    })
+}
+
+/// Whether words address the customer by name, so that it has to be read.
+pub(super) fn names_customer(own: Option<&str>) -> bool {
+    own.is_some_and(|text| text.contains("{customer_name}"))
 }
 
 /// The words of a code somebody asked for himself.

@@ -155,6 +155,8 @@ pub(super) enum RulesetCommand {
         /// The rule set, JSON.
         file: PathBuf,
     },
+    /// Print the table of lints with their severities and clauses.
+    Lints,
     /// What one set changes of another, in plain words; status 0 when nothing, 1 when something, 2 for a fault.
     Diff {
         /// A file, or `live` or a version (`v12`) of the configured database.

@@ -29,6 +29,10 @@ pub(super) fn stored(text: &str) -> Option<Which> {
 pub(super) fn run(command: &RulesetCommand) -> Option<ExitCode> {
     match command {
         RulesetCommand::Check { file } => Some(check(file)),
+        RulesetCommand::Lints => {
+            print!("{}", super::lint_table());
+            Some(ExitCode::SUCCESS)
+        }
         RulesetCommand::Diff { old, new, json } => {
             if stored(old).is_some() || stored(new).is_some() {
                 return None;
@@ -61,6 +65,10 @@ pub(super) async fn run_with(settings: Settings, command: RulesetCommand) -> Res
 async fn stored_command(ctx: &Ctx, command: RulesetCommand) -> Result<ExitCode> {
     match command {
         RulesetCommand::Check { file } => Ok(check(&file)),
+        RulesetCommand::Lints => {
+            print!("{}", super::lint_table());
+            Ok(ExitCode::SUCCESS)
+        }
         RulesetCommand::Diff { old, new, json } => {
             let (before, after) = (meant(ctx, &old).await?, meant(ctx, &new).await?);
             compare((&old, &before), (&new, &after), json)

@@ -123,14 +123,12 @@ pub async fn stand(
             continue;
         }
         let text = (row.purpose.clone(), row.notice_sha256.clone());
-        let admits = match texts.get(&text) {
-            Some(known) => *known,
-            None => {
-                let admits =
-                    notice::still_admits(ctx, tx, &row.purpose, &row.notice_sha256).await?;
-                texts.insert(text, admits);
-                admits
-            }
+        let admits = if let Some(known) = texts.get(&text) {
+            *known
+        } else {
+            let admits = notice::still_admits(ctx, tx, &row.purpose, &row.notice_sha256).await?;
+            texts.insert(text, admits);
+            admits
         };
         if admits {
             standing.insert((row.subject_id, row.purpose), row.record_id);

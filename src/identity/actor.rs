@@ -68,6 +68,8 @@ roles! {
     Pipo => |kind, roles| staff_with(kind, roles, &[StaffRole::Pipo]);
     /// Customer service or managers: operations.
     Operations => |kind, roles| staff_with(kind, roles, &[StaffRole::Service, StaffRole::Manager]);
+    /// The officer or marketing: what may be published here.
+    PipoOrMarketing => |kind, roles| staff_with(kind, roles, &[StaffRole::Pipo, StaffRole::Marketing]);
     /// The officer or customer service.
     PipoOrService => |kind, roles| staff_with(kind, roles, &[StaffRole::Pipo, StaffRole::Service]);
 }

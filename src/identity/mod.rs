@@ -18,8 +18,8 @@ mod wechat_login;
 
 pub use account::{Person, become_worker, bind_phone, find_by_phone, person, rename};
 pub use actor::{
-    Actor, Anyone, Customer, Manager, Marketing, Operations, Pipo, PipoOrService, Role, Service,
-    Staff, Worker,
+    Actor, Anyone, Customer, Manager, Marketing, Operations, Pipo, PipoOrMarketing, PipoOrService,
+    Role, Service, Staff, Worker,
 };
 pub use events::Registered;
 pub use http::{Tokens, routes};

@@ -42,15 +42,11 @@ pub(super) struct New<'a> {
 }
 
 /// Stores them; the same event, customer and rule are stored once.
-pub(super) async fn record_all(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    all: Vec<New<'_>>,
-) -> Result<()> {
+pub(super) async fn record_all(ctx: &Ctx, tx: &DatabaseTransaction, all: &[New<'_>]) -> Result<()> {
     if all.is_empty() {
         return Ok(());
     }
-    let rows = all.into_iter().map(|new| row(ctx, new));
+    let rows = all.iter().map(|new| row(ctx, new));
     decision::Entity::insert_many(rows.collect::<Result<Vec<_>>>()?)
         .on_conflict(
             OnConflict::columns([
@@ -66,7 +62,7 @@ pub(super) async fn record_all(
     Ok(())
 }
 
-fn row(ctx: &Ctx, new: New<'_>) -> Result<decision::ActiveModel> {
+fn row(ctx: &Ctx, new: &New<'_>) -> Result<decision::ActiveModel> {
     let one = new.decision;
     Ok(decision::ActiveModel {
         id: Set(ctx.env.id::<DecisionId>()),

@@ -219,13 +219,6 @@ impl Case {
         }
     }
 
-    fn said(&self) -> Option<Said> {
-        match self.event.kind {
-            EventKind::Partner(kind) => self.told.data.clone().map(|data| Said { kind, data }),
-            _ => None,
-        }
-    }
-
     /// The visit, when it is the customer's own: on `referral.*` it is his friend's and stays out of what is kept about
     /// him.
     pub(super) fn own_booking(&self) -> Option<BookingId> {

@@ -3,6 +3,7 @@
 use super::{
     decision::{self, Filter, Which},
     evaluation::Of,
+    http_page,
     recall::{self, Recalled},
     verify::{self, VerifyOut},
     why::{self, WhyOut},
@@ -28,6 +29,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// Registers the customer's call.
 pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(my_why);
+    http_page::routes(cfg);
 }
 
 /// Registers the staff's call under `/admin`.

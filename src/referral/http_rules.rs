@@ -1,7 +1,7 @@
 //! Marketing's calls: facts, drafts, checks, publishing.
 
 use super::{
-    http_versions, publish,
+    http_versions, lawful, publish,
     ruleset::{self, Brief},
 };
 use crate::{
@@ -195,12 +195,21 @@ async fn check(
 ) -> Result<HttpResponse> {
     let row = ruleset::by_id(ctx.db.read(), *id).await?;
     Ok(HttpResponse::Ok().json(FindingsOut {
-        findings: publish::findings(&row).await?,
+        findings: lawful::findings(&ctx, ctx.db.read(), &row).await?,
     }))
 }
 
-/// Say yes to somebody else's draft.
-#[utoipa::path(tag = "staff", request_body = NothingIn, security(("bearer" = [])),
+#[derive(Deserialize, Validate, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ApproveIn {
+    /// Why; needed when the check finds something of severity `approve`.
+    #[validate(length(min = 10, max = 1000))]
+    reason: Option<String>,
+}
+
+/// Say yes to somebody else's draft, and to the findings it has now. Once approved, a set that comes to have a new one of
+/// severity `approve` (another policy, an opinion that ended) is asked about again.
+#[utoipa::path(tag = "staff", request_body = ApproveIn, security(("bearer" = [])),
     responses((status = 200, body = RulesetOut), (status = 403, body = Problem), (status = 409, body = Problem)))]
 #[post("/rulesets/{id}/approve")]
 async fn approve(
@@ -208,10 +217,12 @@ async fn approve(
     actor: Actor<Marketing>,
     id: web::Path<RulesetId>,
     idem: Idem,
-    body: Valid<NothingIn>,
+    body: Valid<ApproveIn>,
 ) -> Result<HttpResponse> {
+    let reason = body.value.reason;
     let say_yes = async |tx: &DatabaseTransaction| {
-        Ok(brief(publish::approve(&ctx, tx, *id, actor.id).await?))
+        let yes = (actor.id, reason);
+        Ok(brief(publish::approve(&ctx, tx, *id, yes).await?))
     };
     idem.of(actor.id, &body.hash)
         .run(&ctx, StatusCode::OK, say_yes)

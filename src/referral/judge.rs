@@ -58,7 +58,11 @@ async fn lock(ctx: &Ctx, tx: &DatabaseTransaction, cases: &[Case]) -> Result<Sta
         .flat_map(|case| [Some(case.customer), case.told.invitee_id]);
     let people: BTreeSet<AccountId> = people.flatten().collect();
     let people: Vec<AccountId> = people.into_iter().collect();
-    let purposes = [ReferralProfiling::KEY, ReferralLink::KEY, PartnerEvents::KEY];
+    let purposes = [
+        ReferralProfiling::KEY,
+        ReferralLink::KEY,
+        PartnerEvents::KEY,
+    ];
     consent::stand(ctx, tx, &people, &purposes).await
 }
 
@@ -282,5 +286,5 @@ async fn record(
             effects: made.done.clone(),
         }));
     }
-    decision::record_all(ctx, tx, decisions).await
+    decision::record_all(ctx, tx, &decisions).await
 }

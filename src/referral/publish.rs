@@ -1,13 +1,13 @@
 //! Approving, publishing, rolling back.
 
 use super::{
+    lawful,
     ruleset::{by_id, in_order, lock},
     schedule, tenure,
 };
 use crate::{
-    kernel::{AppError, Code, Result},
+    kernel::{AppError, Result, business_date},
     platform::{Ctx, OneByKey},
-    rule::{Finding, PolicyPack, Severity, check},
 };
 use entity::{
     ids::{AccountId, RulesetId},
@@ -19,44 +19,18 @@ use sea_orm::{
     QuerySelect,
 };
 
-/// Everything that can be said about a document now. Ten thousand rules are seconds of work: not on a thread that serves
-/// others.
-pub(super) async fn findings(row: &ruleset::Model) -> Result<Vec<Finding>> {
-    let document = row.document.clone();
-    tokio::task::spawn_blocking(move || check(&document, PolicyPack::shipped()).findings)
-        .await
-        .map_err(AppError::internal)
-}
-
-/// A second person says yes to a draft.
+/// A second person says yes to a set.
 ///
 /// # Errors
-/// `forbidden` for its author and for whoever wrote it last; `invalid_state` unless it is a draft.
+/// As [`lawful::approve`].
 pub(super) async fn approve(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     id: RulesetId,
-    by: AccountId,
+    (by, reason): (AccountId, Option<String>),
 ) -> Result<ruleset::Model> {
     let row = lock(tx, id).await?;
-    if row.status != RulesetStatus::Draft {
-        return Err(AppError::invalid_state("只有草稿可以审批"));
-    }
-    // Who rewrites somebody else's draft has written it: a second person must say yes to what is in it now.
-    if row.created_by == Some(by) || row.updated_by == Some(by) {
-        return Err(AppError::new(
-            Code::Forbidden,
-            "起草人和最后修改的人不能审批这份草稿",
-        ));
-    }
-    let change = ruleset::ActiveModel {
-        id: Set(id),
-        status: Set(RulesetStatus::Approved),
-        approved_by: Set(Some(by)),
-        updated_at: Set(ctx.env.now()),
-        ..Default::default()
-    };
-    Ok(change.update(tx).await?)
+    lawful::approve(ctx, tx, row, (by, reason)).await
 }
 
 /// Puts a set in force now, if nothing blocks it; one that waited for a moment need not wait any more.
@@ -78,7 +52,8 @@ pub(super) async fn publish(
             "这个版本已经发布过;要恢复它请用回滚",
         ));
     }
-    lawful(&row).await?;
+    let today = business_date(ctx.env.now());
+    lawful::permit(ctx, tx, &row, live.as_ref(), today).await?;
     schedule::forget_timer(ctx, tx, id).await?;
     let replaced = ruleset::ActiveModel {
         id: Set(row.id),
@@ -87,22 +62,6 @@ pub(super) async fn publish(
     };
     replaced.update(tx).await?;
     switch(ctx, tx, (&row, by), TenureHow::Published).await
-}
-
-/// Refuses what blocks, and what needs a second person's yes and has none.
-pub(super) async fn lawful(row: &ruleset::Model) -> Result<()> {
-    let found = findings(row).await?;
-    let blocking = found.iter().any(Finding::blocks);
-    let unapproved = row.approved_by.is_none()
-        && found
-            .iter()
-            .any(|finding| finding.severity == Severity::Approve);
-    let what = match (blocking, unapproved) {
-        (true, _) => "规则集有必须修改的问题",
-        (false, true) => "这些问题需要第二个人审批后才能发布",
-        (false, false) => return Ok(()),
-    };
-    Err(AppError::new(Code::RuleRejected, what).with("findings", serde_json::to_value(&found)?))
 }
 
 /// Puts an earlier version back in force: the one the live set replaced when it was published, so that twice in a row
@@ -126,7 +85,7 @@ pub(super) async fn rollback(
         None => live.as_ref().and_then(|live| live.previous_id),
     };
     let row = lock(tx, target.ok_or_else(AppError::not_found)?).await?;
-    lawful(&row).await?;
+    lawful::permit(ctx, tx, &row, None, business_date(ctx.env.now())).await?;
     let waited = schedule::unschedule_all(ctx, tx).await?;
     let row = switch(ctx, tx, (&row, by), TenureHow::RolledBack).await?;
     Ok((row, waited))

@@ -5,13 +5,14 @@
 //! asked again then. Sets wait in their own rows; a span of time is written only when it has begun (ADR 0021).
 
 use super::{
-    publish::{lawful, live_for_update},
+    lawful,
+    publish::live_for_update,
     ruleset::{by_id, in_order, lock},
     tenure::{self, Next},
 };
 use crate::{
     benefit,
-    kernel::{AppError, Code, Result},
+    kernel::{AppError, Code, Result, business_date},
     outbox::{Consumer, Delivered, timer},
     platform::Ctx,
 };
@@ -62,7 +63,8 @@ pub(super) async fn schedule(
             "这个时刻已经排定了另一个版本,请换一个时刻",
         ));
     }
-    lawful(&row).await?;
+    let live = live_for_update(tx).await?;
+    lawful::permit(ctx, tx, &row, live.as_ref(), business_date(at)).await?;
     // Who judges waits, too: the moment must still lie ahead when others can see it.
     tenure::hold(tx).await?;
     let ahead = at - ctx.env.now();
@@ -208,10 +210,11 @@ pub(super) async fn settle(ctx: &Ctx, tx: &DatabaseTransaction) -> Result<()> {
     let due = waiting().filter(ruleset::Column::PublishAt.lte(ctx.env.now()));
     for id in due.all(tx).await? {
         let row = lock(tx, id).await?;
-        match lawful(&row).await {
+        let live = live_for_update(tx).await?;
+        let on = business_date(row.publish_at.unwrap_or_else(|| ctx.env.now()));
+        match lawful::permit(ctx, tx, &row, live.as_ref(), on).await {
             Ok(()) => {
                 timer::cancel(tx, &ctx.env, DUE, id).await?;
-                let live = live_for_update(tx).await?;
                 ruleset::ActiveModel {
                     id: Set(id),
                     previous_id: Set(live.map(|live| live.id)),

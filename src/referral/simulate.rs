@@ -105,7 +105,7 @@ pub(super) async fn run(ctx: &Ctx, id: RulesetId, case: &CaseIn) -> Result<CaseO
     };
     for (place, name) in case.events.iter().enumerate() {
         let kind = EventKind::parse(name).ok_or_else(|| {
-            AppError::field(&format!("/events/{place}"), "unknown", "没有这种事件")
+            AppError::field(format!("/events/{place}"), "unknown", "没有这种事件")
         })?;
         let seen = Seen {
             set: &set,

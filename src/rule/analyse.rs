@@ -7,7 +7,8 @@ use super::compile::{CompiledRule, CompiledRuleSet};
 use super::decision::Action;
 use super::document::{Cap, ProgrammeCaps, RuleSet};
 use super::domain::Domain;
-use super::finding::{Finding, at};
+use super::finding::{Finding, at, short};
+use super::reference::FactRef;
 use super::tree::Node;
 use super::value::yuan;
 use chrono::NaiveDate;
@@ -47,20 +48,18 @@ pub fn analyse(set: &RuleSet, compiled: &CompiledRuleSet, programme: &ProgrammeC
             findings.push(Finding::block(
                 "RULE-CONTRADICTION",
                 &at(&rule.pointer, "when"),
-                format!("规则“{}”永远不会触发:“{fact}”的条件互相矛盾", rule.title),
-                "改正矛盾的条件",
+                format!(
+                    "规则“{}”永远不会触发:“{}”的条件互相矛盾",
+                    short(&rule.title),
+                    label(fact)
+                ),
+                "改正互相矛盾的条件,或删掉这条规则",
             ));
         }
-        if rule.caps.budget_fen == Some(0) && (rule.invites() || spends(rule)) {
-            findings.push(Finding::warn(
-                "RULE-DEAD",
-                &at(&at(&rule.pointer, "caps"), "budget_fen"),
-                format!("规则“{}”的预算是 0,不会有任何效果", rule.title),
-                "写上预算,或删掉这条规则",
-            ));
-        }
+        overlap::dead(&mut findings, rule, region);
     }
     shadows(&mut findings, compiled, &regions);
+    overlap::check(&mut findings, compiled, &regions);
     generations(&mut findings, set);
     unused(&mut findings, set);
     let worst_case = worst_case(compiled, programme);
@@ -71,15 +70,18 @@ pub fn analyse(set: &RuleSet, compiled: &CompiledRuleSet, programme: &ProgrammeC
     }
 }
 
-/// Whether acting costs money, or nobody knows.
-fn spends(rule: &CompiledRule) -> bool {
-    let costs = |effect: &Action| matches!(effect, Action::Grant { benefit, .. } if benefit.benefit.cost_fen() != Some(0));
-    rule.effects.iter().any(costs)
+/// What a fact is called, by its key.
+fn label(key: &str) -> String {
+    let meaning = key.parse::<FactRef>().map(|fact| fact.meaning());
+    meaning.map_or_else(
+        |_| short(key),
+        |meaning| meaning.map_or_else(|_| short(key), |meaning| meaning.label),
+    )
 }
 
 /// The values each fact may have when a condition holds.
 #[derive(Clone, Debug, Default)]
-struct Region {
+pub(super) struct Region {
     domains: BTreeMap<String, Domain>,
     /// Whether the domains say all; otherwise they are an upper bound.
     exact: bool,
@@ -88,7 +90,7 @@ struct Region {
 }
 
 impl Region {
-    fn of(node: &Node) -> Self {
+    pub(super) fn of(node: &Node) -> Self {
         match node {
             Node::Test(test) => {
                 let (domain, exact) = Domain::of(test);
@@ -159,8 +161,18 @@ impl Region {
         sizes.fold(1, usize::saturating_add)
     }
 
+    /// Whether one state of the facts may satisfy both: `false` is certain, `true` is not.
+    fn meets(&self, other: &Self) -> bool {
+        self.contradiction.is_none()
+            && other.contradiction.is_none()
+            && self.domains.iter().all(|(key, mine)| {
+                let theirs = other.domains.get(key);
+                theirs.is_none_or(|theirs| !mine.meet(theirs).is_empty())
+            })
+    }
+
     /// Whether this surely holds wherever `other` holds.
-    fn covers(&self, other: &Self) -> bool {
+    pub(super) fn covers(&self, other: &Self) -> bool {
         self.exact
             && self.contradiction.is_none()
             && self.domains.iter().all(|(key, mine)| {
@@ -254,7 +266,11 @@ fn shadowed(rule: &CompiledRule, first: &str, how: &str) -> Finding {
     Finding::warn(
         "RULE-SHADOW",
         &rule.pointer,
-        format!("规则“{}”轮不到:规则“{first}”{how}", rule.title),
+        format!(
+            "规则“{}”轮不到:规则“{}”{how}",
+            short(&rule.title),
+            short(first)
+        ),
         "调整优先级或条件,或删掉这条规则",
     )
 }
@@ -392,10 +408,13 @@ fn budget(worst: &WorstCase) -> Option<Finding> {
             "RULE-BUDGET",
             first.map_or("", String::as_str),
             format!("最坏情况下的支出没有上限(共 {} 处)", worst.unbounded.len()),
-            "给这些地方写上 budget_fen",
+            "给这些地方写上“budget_fen”",
         )),
     }
 }
 
+mod overlap;
+#[cfg(test)]
+mod sound;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use super::analyse::{WorstCase, analyse};
 use super::compile::{CompiledRuleSet, compile};
+use super::declared;
 use super::document::RuleSet;
 use super::finding::Finding;
 use super::lint::{PolicyPack, lint};
@@ -60,6 +61,7 @@ fn finish(read: Result<RuleSet, Vec<Finding>>, pack: &PolicyPack) -> Checked {
             let analysis = analyse(&set, &compiled, &pack.programme_caps(&set.caps));
             findings.extend(analysis.findings);
             findings.extend(supply::check(&set));
+            findings.extend(declared::doubts(&set, pack));
             checked.worst_case = analysis.worst_case;
             checked.compiled = Some(compiled);
         }

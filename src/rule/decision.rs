@@ -117,6 +117,9 @@ pub enum Action {
         /// How long the invitation lives.
         #[schema(value_type = Option<String>)]
         expires_after: Option<Span>,
+        /// The set's own words for it; the shipped ones when null (ADR 0020).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
     },
     /// Give a benefit.
     Grant {

@@ -1,5 +1,6 @@
 //! A rule set as written: the grammar of the document, lint-only forms included. Only [`super::compile()`] yields what may run.
 
+use super::declared::{ConsentClaim, Declared};
 use super::event::EventKind;
 use super::reference::FactRef;
 use crate::kernel::Span;
@@ -40,6 +41,8 @@ pub struct RuleSet {
     pub inviter_thanks: Option<String>,
     /// Limits of welcome and thanks benefits; the policy pack's defaults where unsaid (REF-08).
     pub caps: ProgrammeCaps,
+    /// Words, prompts, checks and the page, as far as it says.
+    pub declared: Declared,
 }
 
 /// One rule as written.
@@ -67,6 +70,8 @@ pub struct Rule {
     pub priority: i64,
     /// One rule of a group per event.
     pub exclusive_group: Option<String>,
+    /// Lint-only: which consents it believes it needs (REF-L22); the compiler collects them by itself.
+    pub consent: Option<ConsentClaim>,
 }
 
 /// What a rule listens to.
@@ -242,6 +247,13 @@ pub enum EffectKind {
         /// The feature.
         feature: String,
     },
+    /// Lint-only: what the engine never does, with whatever fields it has (REF-L32, REF-L38).
+    Never {
+        /// The word.
+        name: String,
+        /// The whole entry.
+        json: Json,
+    },
 }
 
 /// When an invitation is sent.
@@ -325,6 +337,8 @@ pub enum BenefitSpec {
         pointer: String,
         /// The kind as written.
         kind: String,
+        /// The whole entry.
+        json: Json,
     },
 }
 

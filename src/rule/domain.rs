@@ -56,6 +56,14 @@ impl Domain {
         !self.null && self.set.is_empty()
     }
 
+    /// Whether only known numbers above zero are possible.
+    pub(crate) fn is_above_zero(&self) -> bool {
+        let Set::Ints(intervals) = &self.set else {
+            return false;
+        };
+        !self.null && intervals.iter().all(|(low, _)| *low > 0)
+    }
+
     /// What both allow.
     pub(crate) fn meet(&self, other: &Self) -> Self {
         Self {

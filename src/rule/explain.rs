@@ -64,7 +64,7 @@ fn sentence(result: &ConditionResult, facts: &Facts) -> String {
     else {
         return format!("“{}”未满足", result.fact);
     };
-    let wanted = wanted(&meaning, result.op, &result.want);
+    let wanted = wish(&meaning, result.op, &result.want);
     if result.outcome == Truth::Unknown {
         return match other_fact(&result.want).filter(|_| !result.got.is_null()) {
             Some(other) => format!("还不知道“{}”(要求:{wanted})", other.label),
@@ -90,8 +90,8 @@ fn sentence(result: &ConditionResult, facts: &Facts) -> String {
     }
 }
 
-/// What the condition asks for, as a wish.
-pub(super) fn wanted(meaning: &Meaning, op: Op, want: &Json) -> String {
+/// What a condition asks for, as a wish; `want` in the scale people write.
+pub(crate) fn wish(meaning: &Meaning, op: Op, want: &Json) -> String {
     let label = &meaning.label;
     if let Some(other) = other_fact(want) {
         return format!("{label}{}{}", relation(op), other.label);

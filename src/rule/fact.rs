@@ -88,6 +88,10 @@ pub(crate) enum Nature {
     Profile,
     /// Being a minor.
     Minor,
+    /// Personal information for which no consent purpose of a rule exists (PIPL 14, 29).
+    Ungated,
+    /// Biometric or sensor data (PIPL 28 to 31).
+    Biometric,
 }
 
 /// Whose consent is meant.

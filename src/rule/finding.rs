@@ -85,3 +85,14 @@ pub(crate) fn at(pointer: &str, token: impl std::fmt::Display) -> String {
     let token = token.to_string().replace('~', "~0").replace('/', "~1");
     format!("{pointer}/{token}")
 }
+
+/// The beginning of a text somebody else wrote, so that a message stays readable.
+pub(crate) fn short(text: &str) -> String {
+    const LONGEST: usize = 24;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let mut shown: String = text.chars().take(LONGEST - 1).collect();
+    shown.push('…');
+    shown
+}

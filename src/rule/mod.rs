@@ -11,9 +11,11 @@ mod analyse;
 mod check;
 mod compile;
 mod decision;
+mod declared;
 mod diff;
 mod document;
 mod domain;
+mod edit;
 mod evaluate;
 mod event;
 mod explain;
@@ -24,6 +26,7 @@ mod index;
 mod interval;
 mod lint;
 mod partner;
+mod plain;
 mod read;
 mod reference;
 mod replay;
@@ -32,6 +35,7 @@ mod supply;
 pub(crate) mod tests;
 mod tree;
 mod value;
+mod words;
 
 pub use analyse::{Analysis, WorstCase, analyse};
 pub use check::{Checked, DEFAULT_RULESET, check, check_text};
@@ -45,6 +49,7 @@ pub use document::{
     Beneficiary, Benefit, Cap, Caps, Hours, MAX_BYTES, MAX_CONDITIONS, MAX_NESTING, MAX_RULES, Op,
     ProgrammeCaps, RuleSet, SendAt,
 };
+pub use edit::{favours, lint_edit};
 pub use evaluate::{decide, evaluate, evaluate_with};
 pub use event::{Event, EventKind};
 pub use explain::{Why, why};
@@ -52,9 +57,11 @@ pub use fact::{FactDef, Kind, Whose, catalogue};
 pub use file::export_text;
 pub use finding::{Finding, Severity};
 pub use index::{Binding, Case, Matcher, Method, Scratch};
-pub use lint::{PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_words};
+pub use lint::{LintRow, PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_words};
 pub use partner::{FieldDef, FieldFault, PartnerDef, PartnerKind};
+pub use plain::{PlainRule, benefit_words, cap_words, plain_rules, whole_benefit};
 pub use reference::{FactRef, Fold, History, Window};
 pub use replay::{Acting, replay};
 pub use tree::Truth;
 pub use value::{Facts, Value, decimal, decimal_text, read_facts};
+pub use words::{fill, shipped_words};

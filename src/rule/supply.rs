@@ -49,7 +49,7 @@ fn fault(rule: &Rule, pointer: &str, name: &str) -> Option<Finding> {
             row.label,
             reason(missing)
         ),
-        "换一个触发事件,或改用 @last、@within 这样的历史事实",
+        "换一个触发事件,或改用“@last”“@within”这样的历史事实",
     ))
 }
 

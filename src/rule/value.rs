@@ -201,7 +201,7 @@ pub fn decimal_text(value: i64, places: u32) -> String {
 pub(crate) fn read(kind: Kind, literal: &Json) -> Result<Value, String> {
     match (kind, literal) {
         (Kind::Bool, Json::Bool(value)) => Ok(Value::Bool(*value)),
-        (Kind::Bool, _) => Err("须是 true 或 false".to_owned()),
+        (Kind::Bool, _) => Err("须是“true”或“false”".to_owned()),
         (Kind::Text | Kind::List, Json::String(text))
             if !text.is_empty() && text.chars().count() <= 100 =>
         {

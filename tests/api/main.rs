@@ -27,6 +27,7 @@ mod identity;
 mod intake;
 mod invitation;
 mod kit;
+mod lawful;
 mod notify;
 mod outbox;
 mod payment;

@@ -133,7 +133,7 @@ on_both! {
         assert_eq!(rewritten["updated_by"], json!(other.id));
         other.post(&approve, json!({})).await.problem(403, "forbidden");
         author.post(&approve, json!({})).await.problem(403, "forbidden");
-        assert_eq!(third.post(&approve, json!({})).await.expect(200)["approved_by"], json!(third.id));
+        assert_eq!(third.post(&approve, json!({ "reason": "金额已与财务核对,可以发布" })).await.expect(200)["approved_by"], json!(third.id));
         assert_eq!(author.post(&publish, json!({})).await.expect(200)["status"], "live");
         // Back and forth: an approval that was given stays good.
         author.post("admin/rulesets/rollback", json!({})).await.expect(200);

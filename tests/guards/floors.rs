@@ -4,7 +4,7 @@ use super::File;
 
 /// Module and floor. A module imports from lower floors; on its own floor it uses only what the other's `mod.rs`
 /// re-exports. The four shared capabilities stand in a row of their own.
-const FLOORS: [(&str, u8); 38] = [
+const FLOORS: [(&str, u8); 39] = [
     ("kernel", 0),
     ("config", 10),
     ("platform", 20),

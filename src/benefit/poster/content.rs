@@ -12,7 +12,7 @@ use crate::{
     platform::{Ctx, vault::sha256_hex},
     rating::{self, PublishableComment},
     referral,
-    rule::{Benefit, NamedBenefit},
+    rule::{self, Benefit, NamedBenefit},
     worker,
 };
 use chrono::{DateTime, Duration, NaiveTime, Utc};
@@ -118,7 +118,7 @@ fn moment(at: DateTime<Utc>) -> String {
 }
 
 fn title(gift: &NamedBenefit) -> String {
-    format!("新朋友 {}", programme::describe(&gift.benefit))
+    format!("新朋友 {}", rule::benefit_words(&gift.benefit))
 }
 
 /// For whom and until when (REF-12, 广告法 8): the page the code opens has the last word, since budgets end.

@@ -119,14 +119,14 @@ impl Shard {
         for row in rows {
             let facts = shapes.facts(row.shape_id, row.facts.as_deref());
             match (facts, EventKind::parse(&row.event_kind)) {
-                (Ok(Some(facts)), Some(kind)) => self.case(&row, kind, facts),
+                (Ok(Some(facts)), Some(kind)) => self.case(&row, kind, &facts),
                 (Ok(None), _) => self.forgotten += 1,
                 (Err(_), _) | (_, None) => self.unreadable += 1,
             }
         }
     }
 
-    fn case(&mut self, row: &Row, kind: EventKind, facts: Facts) {
+    fn case(&mut self, row: &Row, kind: EventKind, facts: &Facts) {
         self.events += 1;
         let granted = |need: ConsentNeed| match (need.purpose, need.of) {
             ("referral_profiling", Whose::Customer) => row.profiling,
@@ -146,7 +146,7 @@ impl Shard {
             };
             let rules = &mut self.rules;
             let each = &mut |acting: &Acting<'_>| count(rules, acting, before);
-            let case = (kind, &facts, row.occurred_at);
+            let case = (kind, facts, row.occurred_at);
             let mut both = |acting: &Acting<'_>| each(acting);
             replay(set, case, (&granted, binding), &mut |acting| {
                 both(acting);
@@ -158,7 +158,7 @@ impl Shard {
         self.cost_fen = self.cost_fen.saturating_add(draft.cost_fen);
         self.cost_before_fen = self.cost_before_fen.saturating_add(base.cost_fen);
         if draft.fired != base.fired {
-            self.difference(row, kind, &facts, [&draft.fired, &base.fired]);
+            self.difference(row, kind, facts, [&draft.fired, &base.fired]);
         }
     }
 

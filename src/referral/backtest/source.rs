@@ -128,7 +128,7 @@ pub(super) async fn count_blocked(
         match cause.as_deref() {
             Some("consent") => out.blocked_by_consent = out.blocked_by_consent.saturating_add(many),
             Some("cap" | "fatigue") => {
-                out.blocked_by_caps = out.blocked_by_caps.saturating_add(many)
+                out.blocked_by_caps = out.blocked_by_caps.saturating_add(many);
             }
             _ => {}
         }

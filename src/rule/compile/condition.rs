@@ -58,7 +58,7 @@ pub(super) fn segment(findings: &mut Vec<Finding>, segment: &Segment) -> Option<
                 "RULE-AUDIENCE",
                 &segment.pointer,
                 format!("不能按“{other}”圈人群"),
-                "可用:city、area、service",
+                "可用:“city”“area”“service”",
             ));
             return None;
         }

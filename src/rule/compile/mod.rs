@@ -10,7 +10,7 @@ use super::document::{
     Trigger,
 };
 use super::event::EventKind;
-use super::finding::{Finding, at};
+use super::finding::{Finding, at, short};
 use super::index::{Matcher, Method};
 use super::reference::FactRef;
 use super::tree::{Node, Truth};
@@ -206,7 +206,7 @@ impl CompiledRule {
 /// Types, resolves and partitions a rule set. Every fault is reported, each with its pointer; an unlawful form
 /// (cash, a recipient further up) carries the id of its lint and never compiles (REF-01, REF-02).
 pub fn compile(set: &RuleSet) -> Result<CompiledRuleSet, Vec<Finding>> {
-    let mut findings = Vec::new();
+    let mut findings = super::declared::refuse(set);
     for spec in set.benefits.values() {
         lawful(&mut findings, spec);
     }
@@ -323,7 +323,7 @@ fn triggers(findings: &mut Vec<Finding>, rule: &Rule) -> BTreeSet<EventKind> {
                     "RULE-EVENT",
                     &at(&at(&rule.pointer, "on"), index),
                     format!("没有“{name}”这个事件"),
-                    format!("可用:{}", names.join("、")),
+                    format!("可用:“{}”", names.join("”“")),
                 ));
             }
         }
@@ -371,6 +371,7 @@ fn action(findings: &mut Vec<Finding>, set: &RuleSet, spec: &EffectSpec) -> Opti
             template: template.clone(),
             send: *send,
             expires_after: *expires_after,
+            words: set.declared.words(template).map(str::to_owned),
         },
         EffectKind::Grant {
             to,
@@ -387,8 +388,8 @@ fn action(findings: &mut Vec<Finding>, set: &RuleSet, spec: &EffectSpec) -> Opti
                 findings.push(Finding::block(
                     "REF-L01",
                     &at(&spec.pointer, "to"),
-                    "奖励只能给好友本人(invitee)或直接邀请他的人(inviter)",
-                    "改成 invitee 或 inviter",
+                    "奖励只能给好友本人(“invitee”)或直接邀请他的人(“inviter”)",
+                    "改成“invitee”或“inviter”",
                 ));
                 return None;
             };
@@ -413,6 +414,15 @@ fn action(findings: &mut Vec<Finding>, set: &RuleSet, spec: &EffectSpec) -> Opti
         EffectKind::Unlock { feature } => Action::Unlock {
             feature: feature.clone(),
         },
+        EffectKind::Never { name, .. } => {
+            findings.push(Finding::block(
+                "RULE-EFFECT",
+                &at(&spec.pointer, "effect"),
+                format!("系统不做“{name}”这件事"),
+                "删掉这个效果",
+            ));
+            return None;
+        }
     })
 }
 
@@ -427,7 +437,7 @@ fn refuse_lint_only(
             "REF-L01",
             &at(&spec.pointer, "hop"),
             "奖励只能发给好友本人或直接邀请人,不能再往上",
-            "删掉 hop",
+            "删掉“hop”",
         ));
     }
     if let Some(basis) = basis.filter(|basis| *basis != "fixed") {
@@ -435,18 +445,18 @@ fn refuse_lint_only(
             "RULE-BASIS",
             &at(&spec.pointer, "basis"),
             format!("奖励数额不能取决于“{basis}”"),
-            "奖励只能是固定的(删掉 basis)",
+            "奖励只能是固定的(删掉“basis”)",
         ));
     }
 }
 
 fn lawful(findings: &mut Vec<Finding>, spec: &BenefitSpec) {
     match spec {
-        BenefitSpec::Unlawful { pointer, kind } => findings.push(Finding::block(
+        BenefitSpec::Unlawful { pointer, kind, .. } => findings.push(Finding::block(
             "RULE-BENEFIT",
             &at(pointer, "kind"),
-            format!("不能发放“{kind}”这种权益"),
-            "改用 price_off、coupon、goods 或 privilege",
+            format!("系统不发放“{kind}”这种权益"),
+            "改用“price_off”“coupon”“goods”或“privilege”",
         )),
         BenefitSpec::Lawful {
             pointer,
@@ -456,7 +466,7 @@ fn lawful(findings: &mut Vec<Finding>, spec: &BenefitSpec) {
             "REF-L06",
             pointer,
             "权益只能本人使用,不能转让或提现",
-            "删掉 transferable 和 withdrawable",
+            "删掉“transferable”和“withdrawable”",
         )),
         BenefitSpec::Lawful { .. } => {}
     }
@@ -472,8 +482,8 @@ fn named(
         findings.push(Finding::block(
             "RULE-BENEFIT",
             pointer,
-            format!("benefits 里没有“{name}”"),
-            "先在 benefits 里写明这个权益",
+            format!("“benefits”里没有“{}”", short(name)),
+            "先在“benefits”里写明这个权益",
         ));
         return None;
     };

@@ -2,7 +2,7 @@
 
 use super::Favours;
 use crate::rule::document::{Comparison, Condition, Op, Operand, RuleSet};
-use crate::rule::explain::wanted;
+use crate::rule::explain::wish;
 use crate::rule::fact::Kind;
 use crate::rule::value::{self, Value};
 use serde_json::{Value as Json, json};
@@ -122,7 +122,7 @@ fn leaf(set: &RuleSet, test: &Comparison, negated: bool) -> Leaf {
             };
             format!("{}{relation}{}", meaning.label, list.join("、"))
         }
-        _ => wanted(&meaning, op, &want),
+        _ => wish(&meaning, op, &want),
     };
     Leaf {
         fact,

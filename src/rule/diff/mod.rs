@@ -8,6 +8,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use super::declared::{Channel, Template};
 use super::document::{Benefit, BenefitSpec, Rule, RuleSet, Trigger};
 use super::value::yuan;
 use chrono::NaiveDate;
@@ -29,6 +30,8 @@ pub enum Part {
     Rule,
     /// The order of rules, where it decides.
     Order,
+    /// The words of an invitation.
+    Words,
     /// A benefit.
     Benefit,
     /// What the friends of a generation get.
@@ -121,6 +124,7 @@ pub fn diff(old: &RuleSet, new: &RuleSet) -> Vec<Difference> {
     period(&mut out, old, new);
     rules(&mut out, old, new);
     order(&mut out, old, new);
+    templates(&mut out, old, new);
     benefits(&mut out, old, new);
     gifts(&mut out, old, new);
     let per_inviter = [old.caps.per_inviter.as_slice(), &new.caps.per_inviter];
@@ -193,6 +197,25 @@ fn period(out: &mut Found, old: &RuleSet, new: &RuleSet) {
             text,
             Favours::of(&last(old.to), &last(new.to)),
         );
+    }
+}
+
+/// Words customers read: what they say is for people to judge.
+fn templates(out: &mut Found, old: &RuleSet, new: &RuleSet) {
+    let (before, after) = (&old.declared.templates, &new.declared.templates);
+    for key in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
+        let words = |all: &BTreeMap<String, Template>| {
+            let found = all.get(key);
+            found.map(|template| (template.text.clone(), template.channel))
+        };
+        let (was, is) = (words(before), words(after));
+        if was != is {
+            let show = |words: Option<(String, Channel)>| {
+                words.map_or_else(|| "默认文案".to_owned(), |(text, _)| format!("“{text}”"))
+            };
+            let text = format!("文案 {key} 由{}改为{}", show(was), show(is));
+            out.changed(Part::Words, Some(key), text, Favours::Neither);
+        }
     }
 }
 

@@ -108,7 +108,9 @@ fn effects(
             Favours::Customers
         }
         EffectKind::SuppressInvitations { .. } => Favours::Company,
-        EffectKind::Tag { .. } | EffectKind::NotifyStaff { .. } => Favours::Neither,
+        EffectKind::Tag { .. } | EffectKind::NotifyStaff { .. } | EffectKind::Never { .. } => {
+            Favours::Neither
+        }
     };
     let mut left: Vec<&EffectKind> = new.then.iter().map(|spec| &spec.kind).collect();
     for was in old.then.iter().map(|spec| &spec.kind) {

@@ -156,6 +156,7 @@ pub(super) fn effect(set: &RuleSet, effect: &EffectKind) -> String {
             None => format!("通知员工:“{text}”"),
         },
         EffectKind::Unlock { feature } => format!("开放功能 {feature}"),
+        EffectKind::Never { name, .. } => format!("“{name}”(不会执行)"),
     }
 }
 
@@ -166,6 +167,9 @@ pub(super) fn lasting(effect: &EffectKind) -> Option<Span> {
             *expires_after
         }
         EffectKind::SuppressInvitations { lasts, .. } => Some(*lasts),
-        EffectKind::Tag { .. } | EffectKind::NotifyStaff { .. } | EffectKind::Unlock { .. } => None,
+        EffectKind::Tag { .. }
+        | EffectKind::NotifyStaff { .. }
+        | EffectKind::Unlock { .. }
+        | EffectKind::Never { .. } => None,
     }
 }

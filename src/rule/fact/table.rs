@@ -250,6 +250,14 @@ pub(super) const FACTS: &[FactDef] = &[
         .forbidden(Nature::Ranking),
     fact("customer.topup_fen", "充值金额", Kind::Money, "wallet").forbidden(Nature::Payment),
     fact("customer.is_member", "付费会员", Kind::Bool, "wallet").forbidden(Nature::Payment),
+    fact("customer.home_photos", "家中照片", Kind::Count, "photo")
+        .unit("张")
+        .forbidden(Nature::Ungated),
+    fact("customer.location", "实时位置", Kind::Text, "customer").forbidden(Nature::Ungated),
+    fact("customer.relations", "关系图谱", Kind::Count, "referral")
+        .unit("人")
+        .forbidden(Nature::Ungated),
+    fact("customer.voiceprint", "声纹", Kind::Text, "customer").forbidden(Nature::Biometric),
     fact("customer.health", "健康状况", Kind::Text, "customer").forbidden(Nature::Sensitive),
     fact("customer.has_child", "家有儿童", Kind::Bool, "customer").forbidden(Nature::Sensitive),
     fact("customer.has_ill_elder", "老人患病", Kind::Bool, "customer").forbidden(Nature::Sensitive),

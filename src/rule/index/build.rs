@@ -51,7 +51,7 @@ pub(super) fn index(forms: Vec<Form>, fields: usize, arena: &mut Arena) -> Index
         let starts = cuts.get(field).cloned().unwrap_or_default();
         column(&mut index, &drafts, field, starts);
     }
-    for draft in drafts {
+    for draft in &drafts {
         row(&mut index, arena, draft);
     }
     if index.rows.len() >= SUMMARY_FROM {
@@ -223,7 +223,7 @@ fn column(index: &mut Index, drafts: &[Draft], field: usize, starts: Vec<i64>) {
     });
 }
 
-fn row(index: &mut Index, arena: &mut Arena, draft: Draft) {
+fn row(index: &mut Index, arena: &mut Arena, draft: &Draft) {
     let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     let from = number(index.checks.len());
     for column in &index.columns {

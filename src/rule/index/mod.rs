@@ -146,10 +146,10 @@ impl Matcher {
             Plan::Index(Box::new(build::index(forms, fields.all.len(), &mut arena)))
         };
         arena.finish();
-        let (plain, derived) = bind::inputs(&fields);
+        let (facts, derived) = bind::inputs(&fields);
         Self {
             fields,
-            plain,
+            plain: facts,
             derived,
             arena,
             plan,

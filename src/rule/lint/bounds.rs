@@ -42,7 +42,7 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPac
     let campaigns =
         set.inviter_thanks.is_some() || !set.generations.is_empty() || set.rules.iter().any(costs);
     if campaigns && set.to.is_none() {
-        findings.push(pack.finding("REF-L15", "/period/to", "活动没有结束日", "写上 period.to"));
+        findings.push(pack.finding("REF-L15", "/period/to", "活动没有结束日", "写上“period.to”"));
     }
     if campaigns && (set.organiser.is_none() || set.from.is_none()) {
         let missing = if set.organiser.is_none() {
@@ -54,7 +54,7 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPac
             "REF-L34",
             missing,
             "活动规则页缺少主办方或起始日",
-            "写上 organiser 和 period.from",
+            "写上“organiser”和“period.from”",
         ));
     }
     let programme = pack.programme_caps(&set.caps);
@@ -64,7 +64,7 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPac
             "REF-L15",
             "/caps",
             "新人礼和答谢没有上限或预算",
-            "写上 caps.per_inviter 和 caps.budget_fen",
+            "写上“caps.per_inviter”和“caps.budget_fen”",
         ));
     }
     absurd(
@@ -105,7 +105,7 @@ fn caps(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pack: &PolicyPa
             "REF-L15",
             &place,
             "没有写每人在一段时间内最多几次",
-            "写上 caps.per_customer,如 1 次/P30D",
+            "写上“caps.per_customer”,如每 30 天 1 次",
         ));
     }
     absurd(
@@ -116,7 +116,12 @@ fn caps(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pack: &PolicyPa
         pack,
     );
     if rule.caps.budget_fen.is_none() && (invites(rule) || spends(set, rule)) {
-        findings.push(pack.finding("REF-L15", &place, "没有写预算", "写上 caps.budget_fen(分)"));
+        findings.push(pack.finding(
+            "REF-L15",
+            &place,
+            "没有写预算",
+            "写上“caps.budget_fen”(单位是分)",
+        ));
     }
 }
 

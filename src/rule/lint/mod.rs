@@ -1,16 +1,18 @@
 //! The lint: law.md 5.3 as predicates over the written document. The policy pack says how severe each is.
 
 mod bounds;
+mod declared;
 mod policy;
 mod reward;
 mod roundabout;
 mod targeting;
+mod template;
 #[cfg(test)]
 mod tests;
 mod trigger;
 mod words;
 
-pub use policy::{PolicyPack, QuietHours, SubtreeAlarm};
+pub use policy::{LintRow, PolicyPack, QuietHours, SubtreeAlarm};
 
 use super::document::{Condition, EffectKind, Rule, RuleSet};
 use super::fact::Nature;
@@ -24,13 +26,16 @@ pub fn lint(set: &RuleSet, pack: &PolicyPack) -> Vec<Finding> {
     bounds::check(&mut findings, set, pack);
     reward::benefits(&mut findings, set, pack);
     roundabout::check(&mut findings, set, pack);
+    declared::check(&mut findings, set, pack);
     for rule in &set.rules {
         trigger::check(&mut findings, rule, pack);
         reward::check(&mut findings, set, rule, pack);
         targeting::check(&mut findings, set, rule, pack);
         bounds::rule(&mut findings, set, rule, pack);
+        declared::rule(&mut findings, rule, pack);
     }
     words::check(&mut findings, set, pack);
+    template::check(&mut findings, set, pack);
     findings
 }
 

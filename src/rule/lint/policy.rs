@@ -1,8 +1,9 @@
 //! The policy pack: severities, clauses, thresholds and word lists of the lint, as versioned data.
 
+use crate::kernel::Span;
 use crate::rule::document::{Cap, ProgrammeCaps};
 use crate::rule::finding::{Finding, Severity};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -21,6 +22,8 @@ pub struct PolicyPack {
     /// Limits that hold in the types and so cannot be lowered.
     locked: BTreeSet<String>,
     clauses: BTreeMap<String, String>,
+    /// What each lint looks for, in a few words.
+    titles: BTreeMap<String, String>,
     /// When nothing is sent, minutes of the business day; `from` is after `to` (REF-23).
     pub quiet_hours: QuietHours,
     /// How often a person may be asked at most (REF-23).
@@ -28,6 +31,10 @@ pub struct PolicyPack {
     programme: ProgrammeCaps,
     /// Beyond these a cap or a budget is none (REF-08).
     pub(super) maxima: Maxima,
+    pub(super) typical_order: TypicalOrder,
+    /// Before somebody who refused may be asked for his consent again (REF-L23).
+    pub(super) ask_again_after: Option<Span>,
+    pub(super) prepaid: Prepaid,
     /// When a referral tree is frozen for review (REF-10).
     pub subtree_alarm: Option<SubtreeAlarm>,
     /// Whether self-invites are checked for at redemption (REF-15).
@@ -35,11 +42,15 @@ pub struct PolicyPack {
     pub(super) kinds: BTreeMap<String, String>,
     pub(super) bases: BTreeMap<String, String>,
     pub(super) triggers: BTreeMap<String, String>,
+    /// Effects the engine never has, and the lint that names them.
+    pub(super) effects: BTreeMap<String, String>,
     pub(super) cash_words: Vec<String>,
     /// What a template of one-time messages may not be about (WX-11): parts of slugs, and words of titles.
     pub(super) marketing_words: Vec<String>,
     pub(super) sources: BTreeSet<String>,
     pub(super) sensitive_words: Vec<String>,
+    pub(super) paid_praise: Vec<String>,
+    pub(super) opt_out_words: Vec<String>,
     pub(super) superlatives: Vec<String>,
     pub(super) coercive: Vec<String>,
     pub(super) void_terms: Vec<String>,
@@ -53,6 +64,39 @@ pub struct QuietHours {
     pub from: u32,
     /// First minute after, in the morning.
     pub to: u32,
+}
+
+/// What an order usually costs, and which share of it a benefit may be worth (REF-11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TypicalOrder {
+    pub(super) fen: i64,
+    pub(super) most_basis_points: i64,
+}
+
+/// Limits of cards and of bonuses on money paid in (REF-36).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Prepaid {
+    pub(super) kinds: BTreeSet<String>,
+    pub(super) named_fen: i64,
+    pub(super) unnamed_fen: i64,
+    pub(super) unnamed_lasts: Option<Span>,
+}
+
+/// One lint as the pack has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct LintRow {
+    /// `REF-L04`.
+    pub id: String,
+    /// What it looks for.
+    pub title: String,
+    /// How severe it is here and now.
+    pub severity: Severity,
+    /// The clause it rests on.
+    pub clause: String,
+    /// Whether it holds in the types, so that no opinion lowers it.
+    pub locked: bool,
 }
 
 /// The most a cap may allow and still be one. A pack that does not say allows nothing.
@@ -109,6 +153,28 @@ impl PolicyPack {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
+    /// Every lint, in order.
+    pub fn lints(&self) -> Vec<LintRow> {
+        let text =
+            |map: &BTreeMap<String, String>, id: &String| map.get(id).cloned().unwrap_or_default();
+        self.severities
+            .iter()
+            .map(|(id, severity)| LintRow {
+                id: id.clone(),
+                title: text(&self.titles, id),
+                severity: *severity,
+                clause: text(&self.clauses, id),
+                locked: self.locked.contains(id),
+            })
+            .collect()
+    }
+
+    /// The most a benefit may be worth beside an order of this price (REF-11).
+    pub(super) fn most_of(&self, typical_order_fen: Option<i64>) -> i64 {
+        let fen = typical_order_fen.unwrap_or(self.typical_order.fen);
+        fen.saturating_mul(self.typical_order.most_basis_points) / 10_000
+    }
+
     /// How severe a lint is here.
     pub fn severity(&self, id: &str) -> Severity {
         self.severities.get(id).copied().unwrap_or(Severity::Block)
@@ -143,7 +209,7 @@ impl PolicyPack {
     }
 
     /// A finding of this pack's severity with its clause.
-    pub(super) fn finding(
+    pub(in crate::rule) fn finding(
         &self,
         id: &str,
         pointer: &str,
@@ -166,16 +232,17 @@ mod tests {
     fn the_shipped_pack_is_whole() {
         let pack = PolicyPack::parse(SHIPPED).unwrap();
         assert_eq!(&pack, PolicyPack::shipped());
-        assert!(
-            pack.severities
-                .keys()
-                .all(|id| pack.clauses.contains_key(id))
-        );
+        let ids: Vec<String> = (1..=42).map(|number| format!("REF-L{number:02}")).collect();
+        for map in [&pack.clauses, &pack.titles] {
+            assert!(map.keys().eq(&ids));
+        }
+        assert!(pack.severities.keys().eq(&ids));
         let named = pack
             .kinds
             .values()
             .chain(pack.bases.values())
             .chain(pack.triggers.values())
+            .chain(pack.effects.values())
             .chain(&pack.locked);
         assert!(named.clone().count() > 20);
         for id in named {

@@ -5,7 +5,8 @@ use crate::rule::document::{
     Beneficiary, Benefit, BenefitSpec, EffectKind, Recipient, Rule, RuleSet,
 };
 use crate::rule::fact::Nature;
-use crate::rule::finding::{Finding, at};
+use crate::rule::finding::{Finding, at, short};
+use crate::rule::value::yuan;
 
 /// Benefits themselves: REF-L06, L07, L18, L19, L41, and thanks worth more than the welcome (REF-L16).
 pub(super) fn benefits(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPack) {
@@ -26,16 +27,33 @@ pub(super) fn benefits(findings: &mut Vec<Finding>, set: &RuleSet, pack: &Policy
             BenefitSpec::Lawful {
                 pointer, benefit, ..
             } => cash(findings, pointer, benefit, pack),
-            BenefitSpec::Unlawful { pointer, kind } => {
+            BenefitSpec::Unlawful { pointer, kind, .. } => {
                 if let Some(id) = pack.kinds.get(kind) {
                     findings.push(unlawful(id, &at(pointer, "kind"), kind, pack));
                 }
             }
         }
     }
+    worth(findings, set, pack);
+}
+
+/// REF-L16: the friend gets at least as much as the inviter, and neither more than a fifth of an order.
+fn worth(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPack) {
     let worth = |name: Option<&String>| set.benefits.get(name?)?.lawful()?.cost_fen();
     let thanks = worth(set.inviter_thanks.as_ref());
     let welcome = worth(set.generations.get("1"));
+    let most = pack.most_of(set.declared.typical_order_fen);
+    for (name, spec) in &set.benefits {
+        let cost = spec.lawful().and_then(Benefit::cost_fen).unwrap_or(0);
+        if cost > most {
+            findings.push(pack.finding(
+                "REF-L16",
+                spec.pointer(),
+                format!("权益“{name}”值 {},超过一般订单的两成", yuan(cost)),
+                "降低它,或在“typical_order_fen”写上本店一般订单的金额(分)",
+            ));
+        }
+    }
     // A privilege has no price to compare.
     if let (Some(thanks), Some(welcome)) = (thanks, welcome.filter(|fen| *fen > 0))
         && thanks > welcome
@@ -85,7 +103,7 @@ fn unlawful(id: &str, place: &str, kind: &str, pack: &PolicyPack) -> Finding {
             "改成仅限本人使用的券或服务权益",
         ),
     };
-    pack.finding(id, place, format!("“{kind}”:{message}"), fix)
+    pack.finding(id, place, format!("“{}”:{message}", short(kind)), fix)
 }
 
 /// One rule: recipients, bases and the conditions its rewards depend on.
@@ -102,7 +120,7 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pac
                     "REF-L01",
                     &at(&effect.pointer, field),
                     "奖励只能给好友本人或直接邀请他的人,不能再往上发",
-                    "改成 invitee 或 inviter",
+                    "改成“invitee”或“inviter”",
                 ));
             }
             if let Some(id) = basis.as_ref().and_then(|basis| pack.bases.get(basis)) {
@@ -141,7 +159,7 @@ pub(super) const DEPENDENCIES: [(Nature, &str, &str, &str); 6] = [
         Nature::Payment,
         "REF-L04",
         "等于交入门费换资格",
-        "预存只能用来决定何时邀约:把条件移到 invite 规则,奖励改为好友订单完成后发",
+        "预存只能用来决定何时邀约:把条件移到邀约规则,奖励改为好友订单完成后发",
     ),
     (
         Nature::Purchase,
@@ -182,7 +200,7 @@ fn headcount_without_limit(findings: &mut Vec<Finding>, rule: &Rule, pack: &Poli
             "REF-L02",
             place,
             format!("奖励随“{label}”不断重复,等于按人数付酬"),
-            "写上 \"once\": true,或 caps.per_customer",
+            "写上“\"once\": true”,或“caps.per_customer”",
         ));
     }
 }

@@ -6,7 +6,7 @@ use super::targeting::words;
 use super::{PolicyPack, gives, reads, unlocks};
 use crate::rule::document::{EffectKind, Op, Operand, Rule, RuleSet, Trigger};
 use crate::rule::fact::Nature;
-use crate::rule::finding::{Finding, at};
+use crate::rule::finding::{Finding, at, short};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest chain of tags given for tags that is followed; a longer one counts as tainted.
@@ -140,7 +140,7 @@ fn laundered(
                 findings.push(pack.finding(
                     id,
                     place,
-                    format!("奖励取决于标签“{tag}”,而打这个标签的条件{message}"),
+                    format!("奖励取决于标签“{}”,而打这个标签的条件{message}", short(tag)),
                     fix,
                 ));
             }
@@ -152,7 +152,10 @@ fn unknown(place: &str, tag: &str, pack: &PolicyPack) -> Finding {
     pack.finding(
         "REF-L20",
         place,
-        format!("奖励取决于“{tag}”,而看不出这个标签是凭什么打上的(可能是评分或付款)"),
+        format!(
+            "奖励取决于“{}”,而看不出这个标签是凭什么打上的(可能是评分或付款)",
+            short(tag)
+        ),
         "删掉这个条件,或在同一个规则集里写明打标签的规则",
     )
 }

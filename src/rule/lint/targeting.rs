@@ -3,7 +3,7 @@
 use super::{PolicyPack, conjuncts, invites, reads};
 use crate::rule::document::{Comparison, Condition, EffectKind, Op, Operand, Rule, RuleSet};
 use crate::rule::fact::Nature;
-use crate::rule::finding::{Finding, at};
+use crate::rule::finding::{Finding, at, short};
 use serde_json::Value as Json;
 
 /// REF-L21, L24, L25, L32, L40.
@@ -12,6 +12,7 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pac
     sources(findings, rule, pack);
     if invites(rule) {
         complaints(findings, rule, pack);
+        ages(findings, rule, pack);
         minors(findings, set, rule, pack);
     }
     for effect in &rule.then {
@@ -23,7 +24,7 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pac
                 "REF-L32",
                 &effect.pointer,
                 "自动停发邀约而没有申诉途径",
-                "写上 \"appeal\": true;只停发邀约,不动已得的权益",
+                "写上“\"appeal\": true”;只停发邀约,不动已得的权益",
             ));
         }
     }
@@ -34,7 +35,7 @@ fn sensitive(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pack: &Pol
         findings.push(pack.finding(
             "REF-L24",
             place,
-            format!("按敏感信息圈人:{what}"),
+            format!("按敏感信息圈人:“{}”", short(what)),
             "删掉这个属性",
         ));
     };
@@ -150,6 +151,24 @@ fn signed<'a>(
         }
         Condition::Not(inner) => signed(inner, !negated, visit),
         Condition::Test(test) => visit(test, negated),
+    }
+}
+
+/// An audience by age that begins below eighteen; one that begins later is not a segment either, and never compiles.
+fn ages(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
+    for segment in rule.audience.iter().filter(|one| one.key == "age") {
+        let young = |word: &String| {
+            let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse::<u32>().is_ok_and(|age| age < 18)
+        };
+        if segment.words.iter().any(young) {
+            findings.push(pack.finding(
+                "REF-L25",
+                &segment.pointer,
+                "人群里可能有不满十八岁的人,不能向他们自动营销",
+                "删掉“age”:账号只供成年人使用",
+            ));
+        }
     }
 }
 

@@ -21,6 +21,14 @@ pub(super) fn check(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack)
             findings.push(locked(&rule.pointer, pack));
         }
     }
+    for (place, label) in reads(rule, Nature::Biometric) {
+        findings.push(pack.finding(
+            "REF-L39",
+            place,
+            format!("不能用“{label}”这类生物识别信息"),
+            "删掉这个条件",
+        ));
+    }
     for (place, label) in reads(rule, Nature::Visit) {
         findings.push(visit(place, &format!("条件用到“{label}”"), pack));
     }
@@ -75,7 +83,7 @@ fn early(
     });
     let (gives, unlocks) = (gives(rule), unlocks(rule));
     let rewards = gives || unlocks;
-    let fix = "奖励改为在好友订单付款、完成并过了退款期(referral.qualified)之后发";
+    let fix = "奖励改为在好友订单付款、完成并过了退款期(“referral.qualified”)之后发";
     match kind {
         E::ReferralRedeemed if to_inviter || unlocks => findings.push(visit(
             place,
@@ -133,7 +141,7 @@ fn share(place: &str, what: &str, pack: &PolicyPack) -> Finding {
         "REF-L08",
         place,
         format!("{what}:微信不允许按转发给奖励,转发结果也无法得知"),
-        "改用好友订单付款、完成并过了退款期(referral.qualified)",
+        "改用好友订单付款、完成并过了退款期(“referral.qualified”)",
     )
 }
 
@@ -142,7 +150,7 @@ fn visit(place: &str, what: &str, pack: &PolicyPack) -> Finding {
         "REF-L09",
         place,
         what,
-        "改用好友订单付款、完成并过了退款期(referral.qualified)",
+        "改用好友订单付款、完成并过了退款期(“referral.qualified”)",
     )
 }
 

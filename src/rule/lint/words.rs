@@ -2,11 +2,14 @@
 
 use super::PolicyPack;
 use crate::rule::document::{EffectKind, RuleSet};
-use crate::rule::finding::{Finding, at};
+use crate::rule::finding::{Finding, at, short};
 
 /// Names and titles, which stand on the public rule page.
 pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPack) {
     text(findings, "/name", &set.name, pack);
+    if let Some(organiser) = &set.organiser {
+        text(findings, "/organiser", organiser, pack);
+    }
     for rule in &set.rules {
         text(findings, &at(&rule.pointer, "title"), &rule.title, pack);
         for effect in &rule.then {
@@ -29,15 +32,21 @@ pub(super) fn notice(findings: &mut Vec<Finding>, pointer: &str, name: &str, pac
         }
     });
     if let Some(word) = found {
-        let message = format!("“{name}”含“{word}”:订阅消息的模板只能是服务通知");
+        let message = format!("“{}”含“{word}”:订阅消息的模板只能是服务通知", short(name));
         let fix = "换成服务类模板;优惠放在小程序内的卡片,或经单独同意的短信";
         findings.push(pack.finding("REF-L37", pointer, message, fix));
     }
 }
 
-/// One text: REF-L28, L29, L36.
+/// One text: REF-L20, L28, L29, L36.
 pub(super) fn text(findings: &mut Vec<Finding>, pointer: &str, text: &str, pack: &PolicyPack) {
     let lists = [
+        (
+            "REF-L20",
+            &pack.paid_praise,
+            "用好处换好评",
+            "删掉这句话;答谢对任何评分都一样,或者不给",
+        ),
         (
             "REF-L28",
             &pack.superlatives,

@@ -77,8 +77,8 @@ fn group(
         Some(items) if items.is_empty() => {
             faults.add(
                 pointer,
-                "条件组是空的:空的 all 会对所有人生效",
-                "写上条件,或删掉整个 when",
+                "条件组是空的:空的“all”会对所有人生效",
+                "写上条件,或删掉整个“when”",
             );
             None
         }
@@ -114,7 +114,7 @@ fn comparison(faults: &mut Faults, mut fields: Fields<'_>) -> Option<Comparison>
             faults.add(
                 &fields.at("op"),
                 format!("不认识的比较“{text}”"),
-                format!("可用:{}", words.join("、")),
+                format!("可用:“{}”", words.join("”“")),
             );
         }
         found
@@ -126,7 +126,7 @@ fn comparison(faults: &mut Faults, mut fields: Fields<'_>) -> Option<Comparison>
     let operand = match (op, value) {
         (Op::IsKnown | Op::IsUnknown, None) => None,
         (Op::IsKnown | Op::IsUnknown, Some(_)) => {
-            faults.add(&place, "这种比较不带 value", "删掉 value");
+            faults.add(&place, "这种比较不带“value”", "删掉“value”");
             return None;
         }
         (_, None) => {
@@ -157,7 +157,7 @@ fn operand(faults: &mut Faults, pointer: &str, json: &Json) -> Option<Operand> {
         (_, _) => {
             faults.add(
                 pointer,
-                "须恰好写一个 fact 或 parameter",
+                "须恰好写一个“fact”或“parameter”",
                 "写成 {\"fact\": …} 或 {\"parameter\": …}",
             );
             None

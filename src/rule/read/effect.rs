@@ -8,6 +8,14 @@ use serde_json::Value as Json;
 
 /// The most a single benefit may be worth, fen: one million yuan is a typing mistake.
 const MAX_FEN: i64 = 100_000_000;
+/// Read so that the lint can name the fault; the compiler refuses each of them.
+const NEVER: [&str; 5] = [
+    "share_to_partner",
+    "revoke_benefits",
+    "clear_benefits",
+    "disqualify",
+    "penalise_worker",
+];
 const ROLES: [&str; 4] = ["marketing", "service", "manager", "pipo"];
 
 /// Reads one entry of `then`.
@@ -31,11 +39,20 @@ pub(super) fn read(faults: &mut Faults, pointer: &str, json: &Json) -> Option<Ef
         "unlock" => fields
             .need_slug(faults, "feature")
             .map(|feature| EffectKind::Unlock { feature }),
+        _ if NEVER.contains(&word.as_str()) => {
+            return Some(EffectSpec {
+                pointer: pointer.to_owned(),
+                kind: EffectKind::Never {
+                    name: word,
+                    json: json.clone(),
+                },
+            });
+        }
         _ => {
             faults.add(
                 &fields.at("effect"),
                 format!("不认识的效果“{word}”"),
-                "可用:invite、grant、suppress_invitations、tag、notify_staff、unlock",
+                "可用:“invite”“grant”“suppress_invitations”“tag”“notify_staff”“unlock”",
             );
             return None;
         }
@@ -57,7 +74,7 @@ fn invite(faults: &mut Faults, fields: &mut Fields<'_>) -> Option<EffectKind> {
             faults.add(
                 &fields.at("send"),
                 format!("不认识的发送时机“{other}”"),
-                "写 best_hour 或 now",
+                "写“best_hour”或“now”",
             );
             return None;
         }
@@ -101,7 +118,7 @@ fn notify(faults: &mut Faults, fields: &mut Fields<'_>) -> Option<EffectKind> {
         faults.add(
             &fields.at("role"),
             format!("没有“{role}”这个角色"),
-            format!("可用:{}", ROLES.join("、")),
+            format!("可用:“{}”", ROLES.join("”“")),
         );
     }
     Some(EffectKind::NotifyStaff { text: text?, role })
@@ -115,6 +132,7 @@ pub(super) fn benefit(faults: &mut Faults, pointer: &str, json: &Json) -> Option
         return Some(BenefitSpec::Unlawful {
             pointer: pointer.to_owned(),
             kind,
+            json: json.clone(),
         });
     }
     let expires_after = fields.span(faults, "expires_after");

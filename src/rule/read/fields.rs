@@ -166,8 +166,8 @@ impl<'a> Fields<'a> {
             Some(_) => {
                 faults.add(
                     &self.at(key),
-                    format!("“{key}”须是 true 或 false"),
-                    "改成 true 或 false",
+                    format!("“{key}”须是“true”或“false”"),
+                    "改成“true”或“false”",
                 );
                 false
             }
@@ -219,7 +219,7 @@ impl<'a> Fields<'a> {
                 faults.add(
                     &at(&self.pointer, key),
                     format!("不认识的字段“{shown}”"),
-                    format!("删掉它;这里可写:{}", self.known.join("、")),
+                    format!("删掉它;这里可写:“{}”", self.known.join("”“")),
                 );
             }
         }

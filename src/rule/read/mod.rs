@@ -1,6 +1,7 @@
 //! From JSON to [`RuleSet`]: unknown fields, empty groups and anything beyond the bounds are refused with a pointer.
 
 mod condition;
+mod declared;
 mod effect;
 mod fields;
 mod rule;
@@ -159,6 +160,7 @@ fn document(faults: &mut Faults, json: &Json) -> Option<RuleSet> {
     if let Some(json) = fields.get(super::file::EXPORTED_FROM) {
         origin(faults, json);
     }
+    let declared = declared::read(faults, &mut fields);
     fields.finish(faults);
     Some(RuleSet {
         name: name?,
@@ -171,6 +173,7 @@ fn document(faults: &mut Faults, json: &Json) -> Option<RuleSet> {
         generations,
         inviter_thanks,
         caps,
+        declared,
     })
 }
 
@@ -305,7 +308,7 @@ fn generations(faults: &mut Faults, json: &Json) -> BTreeMap<String, String> {
     let Json::Object(map) = json else {
         faults.add(
             "/generations",
-            "generations 须是 {…} 对象",
+            "“generations”须是 {…} 对象",
             "如 {\"1\": \"welcome_1\"}",
         );
         return BTreeMap::new();
@@ -319,7 +322,7 @@ fn generations(faults: &mut Faults, json: &Json) -> BTreeMap<String, String> {
             _ => faults.add(
                 &at("/generations", key),
                 "须是权益的名字",
-                "写 benefits 里的一个名字",
+                "写“benefits”里的一个名字",
             ),
         }
     }

@@ -1,7 +1,7 @@
 //! Reading one rule: triggers, caps, audience, schedule.
 
 use super::fields::{Faults, Fields};
-use super::{condition, effect};
+use super::{condition, declared, effect};
 use crate::rule::document::{Cap, Caps, Hours, Rule, Segment, Trigger};
 use crate::rule::event::EventKind;
 use crate::rule::finding::at;
@@ -33,6 +33,7 @@ pub(super) fn read(faults: &mut Faults, pointer: &str, json: &Json) -> Option<Ru
         .map(|json| schedule(faults, &at(pointer, "schedule"), json));
     let priority = fields.int(faults, "priority", -1_000, 1_000).unwrap_or(0);
     let exclusive_group = fields.slug(faults, "exclusive_group");
+    let consent = declared::consent(faults, &mut fields);
     fields.finish(faults);
     if faults.0.len() > before {
         return None;
@@ -49,6 +50,7 @@ pub(super) fn read(faults: &mut Faults, pointer: &str, json: &Json) -> Option<Ru
         schedule: schedule.flatten(),
         priority,
         exclusive_group,
+        consent,
     })
 }
 
@@ -88,7 +90,7 @@ fn triggers(faults: &mut Faults, fields: &mut Fields<'_>) -> Vec<Trigger> {
             _ => {
                 faults.add(
                     pointer,
-                    "事件须是文字(如 rating.submitted)",
+                    "事件须是文字(如“rating.submitted”)",
                     "从事件目录里选一个",
                 );
                 None
@@ -144,7 +146,7 @@ fn audience(faults: &mut Faults, pointer: &str, json: &Json) -> Vec<Segment> {
     let Json::Object(map) = json else {
         faults.add(
             pointer,
-            "audience 须是 {…} 对象",
+            "“audience”须是 {…} 对象",
             "如 {\"city\": [\"上海\"]}",
         );
         return Vec::new();
@@ -173,7 +175,7 @@ fn audience(faults: &mut Faults, pointer: &str, json: &Json) -> Vec<Segment> {
         }
     }
     if map.is_empty() {
-        faults.add(pointer, "audience 是空的", "写上人群,或整个删掉表示所有人");
+        faults.add(pointer, "“audience”是空的", "写上人群,或整个删掉表示所有人");
     }
     found
 }
