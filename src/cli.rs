@@ -1,5 +1,6 @@
 //! The command line. A fault of the caller is one sentence and exit status 2; a fault of ours is status 1.
 
+mod backtest;
 mod command;
 mod doctor;
 mod lints;

@@ -176,6 +176,24 @@ pub(super) enum RulesetCommand {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Replay the recorded events of the configured database through a file and another set: who gains, who loses, at what cost.
+    /// Nothing is written.
+    Backtest {
+        /// The rule set, JSON.
+        file: String,
+        /// First moment, RFC 3339 or a date; 90 days ago when left out.
+        #[arg(long)]
+        from: Option<String>,
+        /// First moment after; now when left out.
+        #[arg(long)]
+        to: Option<String>,
+        /// A file, or `live` or a version (`v12`).
+        #[arg(long, default_value = "live")]
+        against: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Keep a file as a new draft.
     Import {
         /// The rule set, JSON.

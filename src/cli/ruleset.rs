@@ -1,6 +1,6 @@
 //! Rule sets as files: checked, compared, taken out and in.
 
-use super::{command::RulesetCommand, offline};
+use super::{backtest, command::RulesetCommand, offline};
 use crate::{
     config::Settings,
     identity,
@@ -42,7 +42,9 @@ pub(super) fn run(command: &RulesetCommand) -> Option<ExitCode> {
                 .and_then(|texts| compare((old, &texts.0), (new, &texts.1), *json));
             Some(compared.unwrap_or_else(|error| super::report(&error)))
         }
-        RulesetCommand::Export { .. } | RulesetCommand::Import { .. } => None,
+        RulesetCommand::Export { .. }
+        | RulesetCommand::Import { .. }
+        | RulesetCommand::Backtest { .. } => None,
     }
 }
 
@@ -84,6 +86,22 @@ async fn stored_command(ctx: &Ctx, command: RulesetCommand) -> Result<ExitCode> 
                 }
             }
             Ok(ExitCode::SUCCESS)
+        }
+        RulesetCommand::Backtest {
+            file,
+            from,
+            to,
+            against,
+            json,
+        } => {
+            let texts = (meant(ctx, &file).await?, meant(ctx, &against).await?);
+            backtest::run(
+                ctx,
+                ((&file, &texts.0), (&against, &texts.1)),
+                (from, to),
+                json,
+            )
+            .await
         }
         RulesetCommand::Import { file, by } => {
             let text = text(&file)?;
@@ -136,7 +154,7 @@ fn check(file: &Path) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn parsed(name: &str, text: &str) -> Result<RuleSet> {
+pub(super) fn parsed(name: &str, text: &str) -> Result<RuleSet> {
     RuleSet::parse(text).map_err(|faults| {
         let first = faults.first().map_or_else(String::new, |fault| {
             format!(":{} {}", fault.pointer, fault.message)

@@ -37,6 +37,7 @@ mod verify;
 mod watch;
 mod why;
 
+pub use backtest::backtest_sets;
 pub use document::{Which, export_file, import_file};
 pub use engine::consumers;
 pub use facts::{About, Ask, Said, read_batch};

@@ -5,6 +5,7 @@ mod table;
 use super::event::EventKind as E;
 use super::partner;
 use serde::Serialize;
+use std::{collections::HashMap, sync::LazyLock};
 use table::FACTS;
 
 /// The type of a fact; it fixes the scale of its numbers.
@@ -232,7 +233,10 @@ pub fn catalogue() -> impl Iterator<Item = &'static FactDef> {
 
 /// Looks a fact up by name, the lint-only ones included.
 pub(crate) fn find(name: &str) -> Option<&'static FactDef> {
-    every().find(|row| row.name == name)
+    // Compiling a set asks several times for every condition of thousands of rules.
+    static BY_NAME: LazyLock<HashMap<&'static str, &'static FactDef>> =
+        LazyLock::new(|| every().map(|row| (row.name, row)).collect());
+    BY_NAME.get(name).copied()
 }
 
 /// The house's own facts, then those events of third parties bring.

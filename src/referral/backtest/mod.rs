@@ -78,10 +78,64 @@ pub(super) async fn start(ctx: &Ctx, order: Order) -> Result<Started> {
     Ok(Started { id, task })
 }
 
-/// Reads, replays and sums up; `None` when somebody stopped it.
+/// Who hears how far a run is: its row, or whoever runs a command.
+enum Hearer<'a> {
+    Row(BacktestId),
+    Told(&'a mut (dyn FnMut(i64, i64) + Send)),
+}
+
+impl Hearer<'_> {
+    /// Says how far it is; true when somebody wants it to stop.
+    async fn hear(&mut self, ctx: &Ctx, replayed: i64, total: i64) -> Result<bool> {
+        match self {
+            Self::Row(id) => table::report(ctx, *id, replayed).await,
+            Self::Told(tell) => {
+                tell(replayed, total);
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// Replays a span through two sets that need not be stored; `tell` hears how many of how many are through.
+///
+/// # Errors
+/// `validation` for a span out of bounds; a database fault.
+pub async fn backtest_sets(
+    ctx: &Ctx,
+    (draft, base): (CompiledRuleSet, CompiledRuleSet),
+    span: (DateTime<Utc>, DateTime<Utc>),
+    tell: &mut (dyn FnMut(i64, i64) + Send),
+) -> Result<serde_json::Value> {
+    if span.1 <= span.0 {
+        return Err(AppError::field("/to", "range", "结束须晚于开始"));
+    }
+    let source = Source::open(ctx, span).await?;
+    let sides = Arc::new(Sides { draft, base });
+    let out = replayed(ctx, Hearer::Told(tell), source, sides).await?;
+    Ok(serde_json::to_value(out.unwrap_or_default())?)
+}
+
+/// A run with a row; `None` when somebody stopped it.
 async fn run(
     ctx: &Ctx,
     id: BacktestId,
+    source: Source,
+    sides: Arc<Sides>,
+) -> Result<Option<BacktestOut>> {
+    let Some(out) = Box::pin(replayed(ctx, Hearer::Row(id), source, sides)).await? else {
+        table::end(ctx, id, BacktestState::Cancelled, None).await?;
+        return Ok(None);
+    };
+    let stored = serde_json::to_value(&out)?;
+    table::end(ctx, id, BacktestState::Done, Some(stored)).await?;
+    Ok(Some(out))
+}
+
+/// Reads, replays and sums up; `None` when somebody wants it to stop.
+async fn replayed(
+    ctx: &Ctx,
+    mut hearer: Hearer<'_>,
     mut source: Source,
     sides: Arc<Sides>,
 ) -> Result<Option<BacktestOut>> {
@@ -103,8 +157,7 @@ async fn run(
             shard.replay(page);
             shard
         });
-        if table::report(ctx, id, replayed).await? {
-            table::end(ctx, id, BacktestState::Cancelled, None).await?;
+        if hearer.hear(ctx, replayed, source.total).await? {
             return Ok(None);
         }
     }
@@ -113,8 +166,6 @@ async fn run(
     }
     let mut out = outcome::sum_up(idle, &sides);
     source::count_blocked(ctx, span, &mut out).await?;
-    let stored = serde_json::to_value(&out)?;
-    table::end(ctx, id, BacktestState::Done, Some(stored)).await?;
     Ok(Some(out))
 }
 

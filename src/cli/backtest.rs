@@ -1,0 +1,117 @@
+//! `linjian ruleset backtest`: a file on the past of the configured database.
+
+use super::ruleset::parsed;
+use crate::{
+    kernel::{AppError, Code, Result, day_bounds},
+    platform::Ctx,
+    referral,
+    rule::{CompiledRuleSet, compile},
+};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use serde_json::Value;
+use std::{io::Write, process::ExitCode};
+
+/// How far back when nothing is said.
+const BACK: Duration = Duration::days(90);
+
+/// A set by the name it was given, and its text.
+type Named<'a> = (&'a str, &'a str);
+
+/// Replays, telling how far it is on standard error.
+pub(super) async fn run(
+    ctx: &Ctx,
+    (draft, base): (Named<'_>, Named<'_>),
+    (from, to): (Option<String>, Option<String>),
+    json: bool,
+) -> Result<ExitCode> {
+    let now = ctx.env.now();
+    let span = (
+        moment(from.as_deref(), now - BACK)?,
+        moment(to.as_deref(), now)?,
+    );
+    let sides = (ready(draft)?, ready(base)?);
+    let began = std::time::Instant::now();
+    let mut shown = 0;
+    let mut tell_progress = |done: i64, total: i64| {
+        let percent = done.saturating_mul(100).checked_div(total).unwrap_or(100);
+        if percent > shown {
+            shown = percent;
+            eprint!("\r已回放 {done}/{total}({percent}%)");
+            std::io::stderr().flush().ok();
+        }
+    };
+    let out = referral::backtest_sets(ctx, sides, span, &mut tell_progress).await?;
+    eprintln!();
+    if json {
+        println!("{}", serde_json::to_string_pretty(&out)?);
+    } else {
+        tell(&out, began.elapsed().as_secs_f64());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ready((name, text): Named<'_>) -> Result<CompiledRuleSet> {
+    compile(&parsed(name, text)?).map_err(|faults| {
+        let first = faults.first().map_or_else(String::new, |fault| {
+            format!(":{} {}", fault.pointer, fault.message)
+        });
+        AppError::new(Code::Validation, format!("{name} 还不能运行{first}"))
+    })
+}
+
+fn moment(written: Option<&str>, otherwise: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    let Some(text) = written else {
+        return Ok(otherwise);
+    };
+    let at = text.parse::<DateTime<Utc>>();
+    let day = || text.parse::<NaiveDate>().map(|day| day_bounds(day).0);
+    at.or_else(|_| day()).map_err(|_| {
+        let what = format!("“{text}”不是时刻(如 2026-03-01 或 2026-03-01T08:00:00Z)");
+        AppError::new(Code::Validation, what)
+    })
+}
+
+fn tell(out: &Value, seconds: f64) {
+    let number = |key: &str| out.get(key).and_then(Value::as_i64).unwrap_or_default();
+    let yuan = |key: &str| format!("¥{}.{:02}", number(key) / 100, number(key) % 100);
+    let rate = i32::try_from(number("events")).map_or(0.0, f64::from) / seconds.max(0.001);
+    println!(
+        "回放 {} 个事件,用时 {seconds:.1} s({rate:.0} 个/秒);资料已忘记 {},读不懂 {}",
+        number("events"),
+        number("forgotten"),
+        number("unreadable")
+    );
+    println!(
+        "触发 {} 次:多 {} 次,少 {} 次;得到更多的人 {},得到更少的人 {}",
+        number("fired"),
+        number("gained"),
+        number("lost"),
+        number("people_gaining"),
+        number("people_losing")
+    );
+    println!(
+        "邀约 {} 次(不计上限);费用最多 {}(对照 {})",
+        number("would_invite"),
+        yuan("cost_fen"),
+        yuan("cost_before_fen")
+    );
+    let list = |key: &str| {
+        out.get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    for rule in list("rules") {
+        let text = |key: &str| rule.get(key).map(Value::to_string).unwrap_or_default();
+        println!(
+            "  {} {}:{} 次(对照 {}),多 {},少 {},缺同意 {}",
+            text("rule_id").trim_matches('"'),
+            text("title").trim_matches('"'),
+            text("fired"),
+            text("fired_before"),
+            text("gained"),
+            text("lost"),
+            text("lacked_consent")
+        );
+    }
+}
