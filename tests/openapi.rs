@@ -166,6 +166,7 @@ const CONTRACT: &str = "
     GET /rules/{version}
     GET /admin/decisions
     GET /admin/decisions/verify
+    GET /admin/customers/{id}/why
     POST /admin/invitations/{id}/recall
     GET /admin/reports/referral-funnel
     GET /admin/customers/{id}/consents

@@ -1,7 +1,10 @@
 //! `evaluation` and `fact_shape`: facts are kept once per event and person instead of once per decision.
 
 use sea_orm_migration::{
-    prelude::{DbErr, ForeignKey, Index, MigrationName, MigrationTrait, SchemaManager, Table},
+    prelude::{
+        ConnectionTrait, DbErr, ForeignKey, Index, MigrationName, MigrationTrait, SchemaManager,
+        Table,
+    },
     schema::{
         big_integer, boolean, integer, json_binary, json_binary_null, string, string_len,
         text_null, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null,
@@ -33,6 +36,8 @@ impl MigrationTrait for Up {
         schema.create_table(table).await?;
         evaluation(schema).await?;
         backtest(schema).await?;
+        // What was decided so far keeps its place in the lists: an event of which no facts are known any more.
+        schema.get_connection().execute_unprepared(EARLIER).await?;
         // The decisions made so far keep what each condition found; only the whole snapshot of facts goes.
         let mut table = Table::alter();
         table.table("decision").drop_column("facts");
@@ -63,6 +68,14 @@ impl MigrationTrait for Up {
         Ok(())
     }
 }
+
+const EARLIER: &str = "\
+    INSERT INTO evaluation (id, event_id, event_kind, customer_id, booking_id, ruleset_version, profiling, link, shape_id, \
+      facts, occurred_at, created_at) \
+    SELECT d.id, d.event_id, d.event_kind, d.customer_id, d.booking_id, d.ruleset_version, FALSE, FALSE, 0, NULL, \
+      d.created_at, d.created_at \
+    FROM decision d WHERE NOT EXISTS (SELECT 1 FROM decision e WHERE e.event_id = d.event_id \
+      AND e.customer_id = d.customer_id AND e.id < d.id)";
 
 async fn evaluation(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
     let mut table = Table::create();

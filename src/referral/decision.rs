@@ -1,7 +1,7 @@
 //! The `decision` table: every decision with its reasons (PIPL-16, PIPL-39).
 
 use crate::{
-    kernel::{Cursor, Result},
+    kernel::Result,
     platform::Ctx,
     rule::{BlockedBy, Decision, EventKind, Outcome},
 };
@@ -10,10 +10,7 @@ use entity::{
     ids::{AccountId, BookingId, DecisionId, EventId},
     values::DecisionOutcome,
 };
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
 use serde_json::json;
 
 /// The engine's outcome as stored.
@@ -81,39 +78,8 @@ fn row(ctx: &Ctx, new: &New<'_>) -> Result<decision::ActiveModel> {
     })
 }
 
-/// What decisions to list.
-#[derive(Default)]
-pub(super) struct Filter {
-    pub(super) customer: Option<AccountId>,
-    pub(super) event: Option<Which>,
-}
-
 /// Which events.
 pub(super) enum Which {
     One(EventId),
     Kind(EventKind),
-}
-
-pub(super) async fn page(
-    db: &impl ConnectionTrait,
-    cursor: Cursor,
-    filter: Filter,
-) -> Result<Vec<decision::Model>> {
-    let mut query = decision::Entity::find()
-        .order_by_desc(decision::Column::Id)
-        .limit(cursor.fetch());
-    if let Some(customer) = filter.customer {
-        query = query.filter(decision::Column::CustomerId.eq(customer));
-    }
-    match filter.event {
-        Some(Which::One(event)) => query = query.filter(decision::Column::EventId.eq(event)),
-        Some(Which::Kind(kind)) => {
-            query = query.filter(decision::Column::EventKind.eq(kind.name()));
-        }
-        None => {}
-    }
-    if let Some(before) = cursor.before {
-        query = query.filter(decision::Column::Id.lt(DecisionId(before)));
-    }
-    Ok(query.all(db).await?)
 }

@@ -1,7 +1,7 @@
 //! Decisions: for the person, and for staff.
 
 use super::{
-    decision::{self, Filter, Which},
+    decision::{self, Which},
     evaluation::Of,
     http_page,
     recall::{self, Recalled},
@@ -9,6 +9,7 @@ use super::{
     why::{self, WhyOut},
 };
 use crate::{
+    benefit::{FriendWhy, friend_why},
     http::{Paging, Problem, ValidQuery, paging},
     identity::{Actor, Customer, Role, Staff},
     kernel::{AppError, Code, Cursor, Page, Result},
@@ -34,21 +35,43 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 /// Registers the staff's call under `/admin`.
 pub fn admin_routes(cfg: &mut ServiceConfig) {
-    cfg.service(verify_all).service(decisions);
+    cfg.service(verify_all).service(why_of).service(decisions);
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct WhysOut {
+    /// The last decision of each rule about the person.
     items: Vec<WhyOut>,
+    /// When he came through a friend: why his order does not count (yet).
+    friend: Option<FriendWhy>,
 }
 
-/// Why I was (not yet) asked to recommend: the last decision of each rule about me.
+async fn whys(ctx: &Ctx, person: AccountId) -> Result<WhysOut> {
+    Ok(WhysOut {
+        items: why::of_customer(ctx, person).await?,
+        friend: friend_why(ctx, ctx.db.read(), person).await?,
+    })
+}
+
+/// Why I was (not yet) asked to recommend: the last decision of each rule about me; and, when a friend brought me, why my order
+/// does not count yet.
 #[utoipa::path(tag = "referral", security(("bearer" = [])), responses((status = 200, body = WhysOut)))]
 #[get("/me/referral/why")]
 async fn my_why(ctx: web::Data<Ctx>, actor: Actor<Customer>) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().json(WhysOut {
-        items: why::of_customer(&ctx, actor.id).await?,
-    }))
+    Ok(HttpResponse::Ok().json(whys(&ctx, actor.id).await?))
+}
+
+/// What the customer is told when he asks why, for whoever answers his call.
+#[utoipa::path(tag = "staff", security(("bearer" = [])),
+    responses((status = 200, body = WhysOut), (status = 403, body = Problem)))]
+#[get("/customers/{id}/why")]
+async fn why_of(
+    ctx: web::Data<Ctx>,
+    actor: Actor<Staff>,
+    id: web::Path<AccountId>,
+) -> Result<HttpResponse> {
+    admit(&actor)?;
+    Ok(HttpResponse::Ok().json(whys(&ctx, *id).await?))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -167,9 +190,9 @@ async fn verify_all(
     Ok(HttpResponse::Ok().json(verify::page(ctx.db.read(), cursor).await?))
 }
 
-/// Decisions with every condition's wanted and found value. For marketing and operations. Of a customer, a booking or an
-/// event all of them, by event (`limit` counts events; of the rules that did not fire at most the 50 nearest misses an event);
-/// otherwise those that are stored: fired, held, blocked and sampled ones.
+/// Decisions with every condition's wanted and found value, event by event, newest first. For marketing and operations. `limit`
+/// counts events; of each the stored decisions come first, then the rules that did not fire, made again from the recorded facts: at
+/// most the 50 nearest misses.
 #[utoipa::path(tag = "staff", params(DecisionQuery), security(("bearer" = [])),
     responses((status = 200, body = Page<DecisionOut>), (status = 403, body = Problem)))]
 #[get("/decisions")]
@@ -190,23 +213,14 @@ async fn decisions(
     let event = event.as_deref().map(which).transpose()?;
     let mut of: Vec<Of> = customer_id.map(Of::Customer).into_iter().collect();
     of.extend(booking_id.map(Of::Booking));
-    match event {
-        Some(Which::One(id)) => of.push(Of::Event(id)),
-        Some(Which::Kind(kind)) if !of.is_empty() => of.push(Of::Kind(kind)),
-        Some(Which::Kind(_)) | None => {}
-    }
-    if !of.is_empty() {
-        let found = recall::page(ctx.db.read(), cursor, &of).await?;
-        let page = cursor.page(found, |one| one.row.id.0, of_event);
-        return Ok(HttpResponse::Ok().json(Page {
-            items: page.items.into_iter().flatten().collect::<Vec<_>>(),
-            next_cursor: page.next_cursor,
-        }));
-    }
-    let filter = Filter {
-        customer: None,
-        event,
-    };
-    let rows = decision::page(ctx.db.read(), cursor, filter).await?;
-    Ok(HttpResponse::Ok().json(cursor.page(rows, |row| row.id.0, out)))
+    of.extend(event.map(|which| match which {
+        Which::One(id) => Of::Event(id),
+        Which::Kind(kind) => Of::Kind(kind),
+    }));
+    let found = recall::page(ctx.db.read(), cursor, &of).await?;
+    let page = cursor.page(found, |one| one.row.id.0, of_event);
+    Ok(HttpResponse::Ok().json(Page {
+        items: page.items.into_iter().flatten().collect::<Vec<_>>(),
+        next_cursor: page.next_cursor,
+    }))
 }

@@ -1,7 +1,7 @@
 //! "Why (not) yet": the last decisions about a person, in plain words.
 
 use super::{
-    decision::{self, Filter},
+    decision,
     evaluation::Of,
     recall::{self, Recalled},
 };
@@ -53,14 +53,6 @@ pub(super) async fn of_customer(ctx: &Ctx, customer: AccountId) -> Result<Vec<Wh
         for one in &recalled.others {
             tell(again(one, &recalled));
         }
-    }
-    // Decisions made before facts were kept by event.
-    let filter = Filter {
-        customer: Some(customer),
-        ..Filter::default()
-    };
-    for row in decision::page(ctx.db.read(), cursor, filter).await? {
-        tell(explain(&row, &Facts::new()));
     }
     Ok(told)
 }

@@ -109,6 +109,30 @@ on_both! {
         assert_eq!(outcomes[3..], vec![(json!("held"), json!("cap")); 2]);
     }
 
+    async fn a_friend_is_told_why_his_order_does_not_count_yet(app) {
+        let (mei, crew) = (app.customer("mei").await, app.crew("13800001000").await);
+        let staff = app.staff(&[StaffRole::Service]).await;
+        let code = mei.post("me/invitations", json!({})).await.expect(201)["code"].clone();
+        assert_eq!(mei.get("me/referral/why").await.expect(200)["friend"], Value::Null, "she came by herself");
+        let li = app.customer("li").await;
+        li.consents("referral_link", None).await;
+        li.post("referrals", json!({ "code": code })).await.expect(201);
+        let why = async || li.get("me/referral/why").await.expect(200)["friend"].clone();
+        assert_eq!(why().await["smallest_change"], "预约、付款并完成一次服务");
+        let booking = app.books(&li).await;
+        app.pays(&li, &booking, booking["total_fen"].as_i64().unwrap()).await;
+        assert_eq!(why().await["smallest_change"], "完成已预约的服务");
+        app.serves(&li, &crew, &booking).await;
+        let told = why().await;
+        assert!(told["smallest_change"].as_str().unwrap().starts_with("等到 "), "{told}");
+        app.advance("P7DT1S").await;
+        let told = why().await;
+        assert_eq!((&told["status"], &told["smallest_change"]), (&json!("qualified"), &Value::Null));
+        let path = format!("admin/customers/{}/why", li.id);
+        assert_eq!(staff.get(&path).await.expect(200)["friend"], told);
+        li.get(&path).await.problem(403, "forbidden");
+    }
+
     async fn facts_are_forgotten_in_time_and_decisions_later(app) {
         some_days(app).await;
         let db = app.ctx().db.read();
