@@ -128,7 +128,11 @@ pub async fn start(settings: Settings, half: Half) -> Result<Node> {
         Some(referral::watch(&ctx, &ready).await)
     };
     let registry = registry();
-    let workers = (half == Half::Both).then(|| outbox::start(&ctx, &registry));
+    let workers = match half {
+        Half::Both => Some(outbox::start(&ctx, &registry)),
+        Half::Api => Some(outbox::start_knocking(&ctx)),
+        Half::ApiOnly => None,
+    };
     let tokens = setup::token_key(&ctx)?;
     let prometheus = prometheus()?;
     let housekeeping = housekeeping::start(&ctx, prometheus.clone(), half == Half::Api);
@@ -186,6 +190,7 @@ pub async fn context(
     )?;
     let redis = Some(settings.queue.redis_url.as_str()).filter(|url| !url.is_empty());
     let bell = Arc::new(Bell::open(redis, &settings.queue.prefix, "rulesets")?);
+    let door = Arc::new(Bell::open(redis, &settings.queue.prefix, "events")?);
     let blobs = blob::open(&setup::blob_settings(&settings))?;
     let vault = Arc::new(setup::vault(&settings)?);
     setup::mark(&db, &env, &settings).await?;
@@ -202,6 +207,7 @@ pub async fn context(
         test_clock,
         wake: Arc::default(),
         bell,
+        door,
     };
     Ok((ctx, sandbox))
 }

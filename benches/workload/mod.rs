@@ -198,7 +198,8 @@ pub(crate) fn wide(count: u32) -> Vec<Rule> {
             all: vec![(COMPLAINTS, Test::Is(0))],
             any: (0..12)
                 .map(|_| {
-                    let fact = usize::try_from(8 + draw.below(18)).unwrap_or(8);
+                    let fact =
+                        draw.pick([8, 9, 10, 11, 12, 13, 14, 18, 19, 20, 21, 22, 23, 24, 25]);
                     let least = FACTS[fact].most - draw.below(FACTS[fact].most / 20 + 1);
                     vec![(fact, Test::AtLeast(least))]
                 })

@@ -128,7 +128,7 @@ async fn backtest(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
         .table("backtest")
         .col(uuid("id").primary_key())
         .col(uuid("ruleset_id"))
-        .col(string_len("against", 40))
+        .col(string("against"))
         .col(timestamp_with_time_zone("from_at"))
         .col(timestamp_with_time_zone("to_at"))
         .col(string_len("state", 24))

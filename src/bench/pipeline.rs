@@ -49,6 +49,13 @@ const CHUNK: usize = 200;
 /// `invalid_state` in live mode, on a database with real customers, or when no node handles events.
 pub async fn pipeline(ctx: &Ctx, base: String, load: Load) -> Result<()> {
     seed::admit(ctx).await?;
+    let knocking = outbox::start_knocking(ctx);
+    let loaded = Box::pin(load_node(ctx, base, load)).await;
+    knocking.stop(Duration::from_secs(1)).await;
+    loaded
+}
+
+async fn load_node(ctx: &Ctx, base: String, load: Load) -> Result<()> {
     let node = Client::new(base)?;
     let yes = seed::agreement(ctx, &node).await?;
     let many = |number: u32| usize::try_from(number).unwrap_or(0);
@@ -121,9 +128,9 @@ async fn at_rate(ctx: &Ctx, load: Load, visits: Vec<Visit>) -> Result<()> {
         writers.spawn(async move {
             let tx = ctx.db.begin_write().await?;
             let events = rate(&tx, &ctx, &[visit]).await?;
-            tx.commit().await?;
+            ctx.commit(tx).await?;
             for event in events {
-                watch.expect(event);
+                watch.begin(event);
             }
             Ok::<(), AppError>(())
         });

@@ -27,7 +27,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Watch {
     /// An event whose transaction has just committed.
-    pub(super) fn expect(&self, event: EventId) {
+    pub(super) fn begin(&self, event: EventId) {
         lock(&self.waiting).insert(event, Instant::now());
     }
 

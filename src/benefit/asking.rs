@@ -69,6 +69,9 @@ pub(super) async fn invite_all(
     Ok(answers)
 }
 
+/// Rows a statement writes; SQLite takes 32,766 parameters.
+const AT_ONCE: usize = 1_000;
+
 type Timer = (&'static str, uuid::Uuid, DateTime<Utc>);
 
 async fn write(
@@ -81,14 +84,17 @@ async fn write(
     if wanted == 0 {
         return Ok(());
     }
-    let made = invitation::Entity::insert_many(rows)
-        .on_conflict(
-            OnConflict::column(invitation::Column::EffectId)
-                .do_nothing()
-                .to_owned(),
-        )
-        .exec_without_returning(tx)
-        .await?;
+    let mut made = 0;
+    for some in rows.chunks(AT_ONCE) {
+        made += invitation::Entity::insert_many(some.to_vec())
+            .on_conflict(
+                OnConflict::column(invitation::Column::EffectId)
+                    .do_nothing()
+                    .to_owned(),
+            )
+            .exec_without_returning(tx)
+            .await?;
+    }
     if made != wanted {
         // A twin of one of the events got ahead although its inbox row was free: nothing of this batch may hold.
         return Err(AppError::internal("an effect of this batch exists already"));

@@ -16,8 +16,9 @@ use serde_json::Value;
 use std::{
     collections::{HashMap, HashSet},
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 /// An event as a consumer sees it.
@@ -123,7 +124,7 @@ pub trait Consumer: Send + Sync {
 
 /// All consumers of the house, filled by `app.rs`.
 #[derive(Clone, Default)]
-pub struct Registry(Vec<Arc<dyn Consumer>>);
+pub struct Registry(Vec<Arc<dyn Consumer>>, Arc<Pile>);
 
 impl Registry {
     /// Adds a consumer.
@@ -138,6 +139,67 @@ impl Registry {
             .iter()
             .filter(move |consumer| consumer.kinds().contains(&kind))
     }
+}
+
+/// Where the loops of a node put the events that may share a transaction. Each on its own they would wait for the same
+/// counters one after the other; so whoever has the turn takes what all have put down.
+#[derive(Default)]
+struct Pile {
+    waiting: Mutex<Vec<Waiting>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// Events one loop has put down for one consumer, and how they came out.
+struct Waiting {
+    consumer: &'static str,
+    events: Vec<Delivered>,
+    outcome: oneshot::Sender<bool>,
+}
+
+impl Pile {
+    /// Hands events to a consumer together with those other loops put down meanwhile; true when they are through.
+    async fn through(&self, ctx: &Ctx, consumer: &dyn Consumer, events: Vec<Delivered>) -> bool {
+        let (outcome, mut told) = oneshot::channel();
+        let waiting = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting().push(Waiting {
+            consumer: consumer.name(),
+            events,
+            outcome,
+        });
+        let turn = self.turn.lock().await;
+        let mine: Vec<Waiting> = waiting()
+            .extract_if(.., |one| one.consumer == consumer.name())
+            .collect();
+        if !mine.is_empty() {
+            let events: Vec<&Delivered> = mine.iter().flat_map(|one| &one.events).collect();
+            let good = shared(ctx, consumer, &events).await;
+            for one in mine {
+                // A loop that was stopped does not listen any more; its events come again.
+                one.outcome.send(good).ok();
+            }
+        }
+        drop(turn);
+        // Whoever had the turn before answered before giving it on.
+        told.try_recv().unwrap_or(false)
+    }
+}
+
+/// One transaction for all, or none of it.
+async fn shared(ctx: &Ctx, consumer: &dyn Consumer, events: &[&Delivered]) -> bool {
+    let shared = AssertUnwindSafe(share(ctx, consumer, events)).catch_unwind();
+    match shared.await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => {
+            tracing::debug!(consumer = consumer.name(), error = ?error, "a batch failed; its events go one by one");
+        }
+        Err(_) => {
+            tracing::warn!(
+                consumer = consumer.name(),
+                "a batch panicked; its events go one by one"
+            );
+        }
+    }
+    false
 }
 
 /// Takes one batch from the queue and handles it; says how many events it held.
@@ -193,26 +255,11 @@ async fn together(ctx: &Ctx, registry: &Registry, events: &[(Delivered, i32)]) -
     let mut handled = HashSet::new();
     for consumer in registry.0.iter().filter(|consumer| consumer.shares()) {
         let wanted = |event: &&Delivered| consumer.kinds().contains(&event.kind.as_str());
-        let mine: Vec<&Delivered> = events
-            .iter()
-            .map(|(event, _)| event)
-            .filter(wanted)
-            .collect();
-        if mine.len() < 2 {
-            continue;
-        }
-        let shared = AssertUnwindSafe(share(ctx, consumer.as_ref(), &mine)).catch_unwind();
-        match shared.await {
-            Ok(Ok(())) => handled.extend(mine.iter().map(|event| (consumer.name(), event.id))),
-            Ok(Err(error)) => {
-                tracing::debug!(consumer = consumer.name(), error = ?error, "a batch failed; its events go one by one");
-            }
-            Err(_) => {
-                tracing::warn!(
-                    consumer = consumer.name(),
-                    "a batch panicked; its events go one by one"
-                );
-            }
+        let all = events.iter().map(|(event, _)| event);
+        let mine: Vec<Delivered> = all.filter(wanted).cloned().collect();
+        let ids: Vec<EventId> = mine.iter().map(|event| event.id).collect();
+        if !ids.is_empty() && registry.1.through(ctx, consumer.as_ref(), mine).await {
+            handled.extend(ids.into_iter().map(|id| (consumer.name(), id)));
         }
     }
     handled
@@ -243,13 +290,14 @@ async fn share(ctx: &Ctx, consumer: &dyn Consumer, events: &[&Delivered]) -> Res
         )
         .returning_col(inbox::Column::EventId);
     let fresh = tx.query_all(&insert).await?;
-    let fresh = fresh
+    let mut fresh = fresh
         .iter()
         .map(|row| row.try_get::<Uuid>("", "event_id"))
         .collect::<Result<HashSet<_>, _>>()?;
     let mine: Vec<&Delivered> = events
         .iter()
-        .filter(|event| fresh.contains(&event.id.0))
+        // An event that came twice is handled once.
+        .filter(|event| fresh.remove(&event.id.0))
         .copied()
         .collect();
     if !mine.is_empty() {

@@ -19,4 +19,4 @@ pub use consume::{Consumer, Delivered, Registry};
 pub use dead::{DeadLetter, dead_letters, replay};
 pub use drain::{drain, settle};
 pub use forget::{forget, forget_about};
-pub use run::{Workers, start};
+pub use run::{Workers, start, start_knocking};

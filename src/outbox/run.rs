@@ -7,7 +7,7 @@ use crate::{
 };
 use futures_util::FutureExt;
 use sea_orm::DbBackend;
-use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinHandle};
 
 /// How often an unwoken relay looks: other nodes' events and retries come this late at most.
@@ -51,6 +51,7 @@ pub fn start(ctx: &Ctx, registry: &Registry) -> Workers {
         spawn(stopped.clone(), ctx.clone(), relaying),
         spawn(stopped.clone(), ctx.clone(), timing),
     ];
+    tasks.extend(listening(ctx, &stopped));
     for _ in 0..consumers {
         let registry = registry.clone();
         tasks.push(spawn(stopped.clone(), ctx.clone(), move |ctx| {
@@ -58,6 +59,53 @@ pub fn start(ctx: &Ctx, registry: &Registry) -> Workers {
         }));
     }
     Workers { stop, tasks }
+}
+
+/// Starts what a node does that only writes events: it knocks at the door of those that work.
+pub fn start_knocking(ctx: &Ctx) -> Workers {
+    let (stop, stopped) = watch::channel(false);
+    let tasks = vec![spawn(stopped, ctx.clone(), knocking)];
+    Workers { stop, tasks }
+}
+
+/// Knocks in a row are one.
+const KNOCK: Duration = Duration::from_millis(2);
+
+async fn knocking(ctx: Ctx) -> Result<()> {
+    if tokio::time::timeout(POLL, ctx.wake.notified())
+        .await
+        .is_ok()
+    {
+        ctx.door.ring().await;
+        tokio::time::sleep(KNOCK).await;
+    }
+    Ok(())
+}
+
+/// Hears the knocks of other nodes and wakes the relay; without Redis there are none.
+fn listening(ctx: &Ctx, stopped: &watch::Receiver<bool>) -> [JoinHandle<()>; 2] {
+    let (bell, mut end) = (Arc::clone(&ctx.door), stopped.clone());
+    let hearing = tokio::spawn(async move {
+        let ended = async { while !*end.borrow_and_update() && end.changed().await.is_ok() {} };
+        tokio::select! {
+            () = bell.relay() => {}
+            () = ended => {}
+        }
+    });
+    let mut ears = ctx.door.ears();
+    let (wake, mut end) = (Arc::clone(&ctx.wake), stopped.clone());
+    let waking = tokio::spawn(async move {
+        while !*end.borrow_and_update() {
+            tokio::select! {
+                heard = ears.changed() => match heard {
+                    Ok(()) => wake.notify_one(),
+                    Err(_) => return,
+                },
+                _ = end.changed() => {}
+            }
+        }
+    });
+    [hearing, waking]
 }
 
 fn spawn<F, Fut>(mut stopped: watch::Receiver<bool>, ctx: Ctx, step: F) -> JoinHandle<()>

@@ -32,6 +32,8 @@ pub struct Ctx {
     pub config: Arc<Settings>,
     /// The movable clock behind `env`; `Some` in sandbox mode alone.
     pub test_clock: Option<ShiftClock>,
+    /// Rung on nodes that do not work when they wrote events, heard on those that do.
+    pub door: Arc<Bell>,
     /// Rung after a commit that wrote events, so that the relay does not wait for its poll.
     pub wake: Arc<Notify>,
     /// Rung when another version of the rules is in force or waits for its moment, so that every node makes it ready.

@@ -13,6 +13,9 @@ use entity::{
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
 use serde_json::json;
 
+/// Rows a statement writes; SQLite takes 32,766 parameters.
+const AT_ONCE: usize = 1_000;
+
 /// The engine's outcome as stored.
 pub(super) fn stored(outcome: Outcome) -> DecisionOutcome {
     match outcome {
@@ -43,19 +46,21 @@ pub(super) async fn record_all(ctx: &Ctx, tx: &DatabaseTransaction, all: &[New<'
     if all.is_empty() {
         return Ok(());
     }
-    let rows = all.iter().map(|new| row(ctx, new));
-    decision::Entity::insert_many(rows.collect::<Result<Vec<_>>>()?)
-        .on_conflict(
-            OnConflict::columns([
-                decision::Column::EventId,
-                decision::Column::CustomerId,
-                decision::Column::RuleId,
-            ])
-            .do_nothing()
-            .to_owned(),
-        )
-        .exec_without_returning(tx)
-        .await?;
+    for some in all.chunks(AT_ONCE) {
+        let rows = some.iter().map(|new| row(ctx, new));
+        decision::Entity::insert_many(rows.collect::<Result<Vec<_>>>()?)
+            .on_conflict(
+                OnConflict::columns([
+                    decision::Column::EventId,
+                    decision::Column::CustomerId,
+                    decision::Column::RuleId,
+                ])
+                .do_nothing()
+                .to_owned(),
+            )
+            .exec_without_returning(tx)
+            .await?;
+    }
     Ok(())
 }
 

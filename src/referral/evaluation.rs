@@ -19,6 +19,9 @@ use sea_orm::{
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 
+/// Rows a statement writes; SQLite takes 32,766 parameters.
+const AT_ONCE: usize = 1_000;
+
 /// Which consents stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stood {
@@ -84,14 +87,16 @@ pub(super) async fn record_all(ctx: &Ctx, tx: &DatabaseTransaction, all: &[New<'
         )
         .exec_without_returning(tx)
         .await?;
-    evaluation::Entity::insert_many(rows)
-        .on_conflict(
-            OnConflict::columns([evaluation::Column::EventId, evaluation::Column::CustomerId])
-                .do_nothing()
-                .to_owned(),
-        )
-        .exec_without_returning(tx)
-        .await?;
+    for some in rows.chunks(AT_ONCE) {
+        evaluation::Entity::insert_many(some.to_vec())
+            .on_conflict(
+                OnConflict::columns([evaluation::Column::EventId, evaluation::Column::CustomerId])
+                    .do_nothing()
+                    .to_owned(),
+            )
+            .exec_without_returning(tx)
+            .await?;
+    }
     Ok(())
 }
 

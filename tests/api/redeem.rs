@@ -100,16 +100,18 @@ on_both! {
         let crew = app.crew("13800001000").await;
         let mei = app.customer("mei").await;
         let code = code_of(&mei).await;
+        let mut more = shipped();
+        more["benefits"]["thanks"]["fen"] = json!(2500);
+        let marketing = publishes(app, &more).await;
         let (li, _) = comes_through(app, "li", &code).await;
-        let mut less = shipped();
-        less["benefits"]["thanks"]["fen"] = json!(1500);
-        publishes(app, &less).await;
+        // Less can only be had by going back: an edit that lowers what is promised is refused (REF-L33).
+        marketing.post("admin/rulesets/rollback", json!({})).await.expect(200);
         let (wang, _) = comes_through(app, "wang", &code).await;
         first_order(app, &li, &crew).await;
         let worth = |given: Vec<Value>| given.iter().map(|one| one["value"]["fen"].as_i64().unwrap()).collect::<Vec<_>>();
-        assert_eq!(worth(rewards(&mei, "thanks").await), [2000]);
+        assert_eq!(worth(rewards(&mei, "thanks").await), [2500]);
         first_order(app, &wang, &crew).await;
-        assert_eq!(worth(rewards(&mei, "thanks").await), [1500, 2000]);
+        assert_eq!(worth(rewards(&mei, "thanks").await), [2000, 2500]);
     }
 
     async fn a_full_refund_takes_the_thank_you_back_once(app) {
