@@ -17,9 +17,10 @@ use uuid::Uuid;
 /// Events read at once.
 const PAGE: i64 = 5_000;
 
-/// What a replay needs of an evaluation, and no more: wide rows would cost more to read than to judge.
+/// What a replay needs of an evaluation, and no more: wide rows would cost more to read than to judge. The pair is compared as
+/// one, or every page would go over all pages before it.
 const ROWS: &str = "SELECT id, event_id, event_kind, customer_id, profiling, link, shape_id, facts, occurred_at \
-    FROM evaluation WHERE occurred_at >= ? AND occurred_at < ? AND (occurred_at > ? OR (occurred_at = ? AND id > ?)) \
+    FROM evaluation WHERE (occurred_at, id) > (?, ?) AND occurred_at < ? \
     ORDER BY occurred_at, id LIMIT ?";
 
 /// One recorded event.
@@ -80,14 +81,7 @@ impl Source {
         }
         let db = ctx.db.read();
         let (at, id) = self.after;
-        let values = vec![
-            self.span.0.into(),
-            self.span.1.into(),
-            at.into(),
-            at.into(),
-            id.0.into(),
-            PAGE.into(),
-        ];
+        let values = vec![at.into(), id.0.into(), self.span.1.into(), PAGE.into()];
         let query = statement(db.get_database_backend(), ROWS, values);
         let rows = Row::find_by_statement(query).all(db).await?;
         self.over = i64::try_from(rows.len()).unwrap_or(0) < PAGE;
