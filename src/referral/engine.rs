@@ -6,7 +6,7 @@ use super::{
     judge,
     live::{LiveSet, live_at},
     retention::Retention,
-    schedule,
+    schedule, tenure,
 };
 use crate::{
     benefit::{Qualified, Redeemed, Reversed},
@@ -118,7 +118,12 @@ impl Consumer for Engine {
             cases.extend(case(event)?);
         }
         // Before every other lock: until the transaction ends nobody changes versions.
-        for (live, cases) in by_version(ctx, tx, cases).await? {
+        let versions = by_version(ctx, tx, cases).await?;
+        // Consents of everybody next: a round that locked its own while counters of the round before are held could wait in a
+        // circle with somebody who takes them in the right order.
+        let people = versions.iter().flat_map(|(_, cases)| cases);
+        judge::lock(ctx, tx, people).await?;
+        for (live, cases) in versions {
             let listening = |case: &Case| live.rules.listens_to(case.event.kind);
             for round in rounds(cases.into_iter().filter(listening)) {
                 Box::pin(judge::all(ctx, tx, &live, &round)).await?;
@@ -140,7 +145,7 @@ async fn by_version(
     };
     // The newest first: it settles a switch whose moment has come.
     let newest = live_at(ctx, tx, last).await?;
-    if first == last || live_at(ctx, tx, first).await?.id == newest.id {
+    if first == last || !tenure::switched(tx, (first, last)).await? {
         return Ok(vec![(newest, cases)]);
     }
     let mut found: Vec<(Arc<LiveSet>, Vec<Case>)> = Vec::new();

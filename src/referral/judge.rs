@@ -32,7 +32,7 @@ pub(super) async fn all(
     let Some(kind) = cases.first().map(|case| case.event.kind) else {
         return Ok(());
     };
-    let stands = lock(ctx, tx, cases).await?;
+    let stands = lock(ctx, tx, cases.iter()).await?;
     let mut cases: Vec<&Case> = cases.iter().collect();
     if let EventKind::Partner(_) = kind {
         // What a third party tells rests on a consent of its own; without it the event never was (PIPL-13).
@@ -52,10 +52,12 @@ pub(super) async fn all(
 
 /// Purposes the people of the cases have granted, under locks that last as long as the transaction (CR-36): a withdrawal
 /// that comes now waits until everything that rests on the consent is done.
-async fn lock(ctx: &Ctx, tx: &DatabaseTransaction, cases: &[Case]) -> Result<Stands> {
-    let people = cases
-        .iter()
-        .flat_map(|case| [Some(case.customer), case.told.invitee_id]);
+pub(super) async fn lock(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    cases: impl Iterator<Item = &Case>,
+) -> Result<Stands> {
+    let people = cases.flat_map(|case| [Some(case.customer), case.told.invitee_id]);
     let people: BTreeSet<AccountId> = people.flatten().collect();
     let people: Vec<AccountId> = people.into_iter().collect();
     let purposes = [
@@ -73,6 +75,10 @@ struct Judged<'a> {
     facts: Facts,
     decisions: Vec<Made>,
 }
+
+/// Rules held for want of a consent that are written down one by one; a larger set says it once, by its evaluation, and the
+/// decisions are made again from it when somebody asks.
+const MOST_HELD: usize = 50;
 
 /// A decision and what came of it.
 struct Made {
@@ -150,6 +156,9 @@ impl Judged<'_> {
         if !looked && live.rules.listening_len(event.kind) == decisions.len() {
             // Every rule lacks a consent: nothing of this person was looked at, and nothing is kept.
             self.facts = Facts::new();
+            if decisions.len() > MOST_HELD {
+                return;
+            }
         }
         self.decisions = decisions
             .into_iter()

@@ -16,7 +16,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    DbBackend, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 /// Which set was live at a moment, with the next moment a set waits for.
@@ -78,6 +78,17 @@ pub(super) async fn next_at(db: &impl ConnectionTrait) -> Result<Option<DateTime
         .await?
         .pop();
     Ok(next.flatten())
+}
+
+/// Whether a span began after one moment and not after another: a rollback may bring the same set back within them.
+pub(super) async fn switched(
+    db: &impl ConnectionTrait,
+    (after, until): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<bool> {
+    let between = ruleset_tenure::Entity::find()
+        .filter(ruleset_tenure::Column::FromAt.gt(after))
+        .filter(ruleset_tenure::Column::FromAt.lte(until));
+    Ok(between.count(db).await? > 0)
 }
 
 /// The open span.

@@ -109,6 +109,33 @@ on_both! {
         assert_eq!(outcomes[3..], vec![(json!("held"), json!("cap")); 2]);
     }
 
+    async fn a_pile_that_spans_a_publish_and_its_rollback_is_judged_by_the_versions_of_its_moments(app) {
+        let crew = app.crew("13800001000").await;
+        let mut people = Vec::new();
+        for name in ["mei", "li", "wang"] {
+            let person = asked(app, name).await;
+            let booking = app.visit(&person, &crew).await;
+            people.push((person, format!("bookings/{}/rating", booking["id"].as_str().unwrap())));
+        }
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let id = drafts(&marketing, &shipped()).await;
+        let steps = [format!("admin/rulesets/{id}/publish"), "admin/rulesets/rollback".to_owned()];
+        let mut steps = steps.iter();
+        let stars = json!({ "quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": 5 });
+        for (person, path) in &people {
+            person.post(path, stars.clone()).await.expect(201);
+            if let Some(step) = steps.next() {
+                marketing.post(step, json!({})).await.expect(200);
+            }
+        }
+        app.drain().await;
+        for ((person, _), version) in people.iter().zip([1, 2, 1]) {
+            let found = decisions(&marketing, person).await;
+            let rated = found.iter().find(|one| one["event"] == "rating.submitted").unwrap();
+            assert_eq!(rated["ruleset_version"], version, "{rated}");
+        }
+    }
+
     async fn a_friend_is_told_why_his_order_does_not_count_yet(app) {
         let (mei, crew) = (app.customer("mei").await, app.crew("13800001000").await);
         let staff = app.staff(&[StaffRole::Service]).await;

@@ -59,7 +59,8 @@ pub(super) async fn start(ctx: &Ctx, order: Order) -> Result<Started> {
     let draft = compile(&draft.document)
         .map_err(|_| AppError::invalid_state("草稿还不能运行,请先看检查结果"))?;
     let base = match order.against {
-        Some(other) => compile(&by_id(db, other).await?.document)?,
+        Some(other) => compile(&by_id(db, other).await?.document)
+            .map_err(|_| AppError::invalid_state("对照的规则集还不能运行,请先看检查结果"))?,
         None => live(ctx, db).await?.rules.clone(),
     };
     let source = Source::open(ctx, order.span).await?;
