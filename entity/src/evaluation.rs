@@ -19,6 +19,8 @@ pub struct Model {
     pub customer_id: AccountId,
     /// Booking id.
     pub booking_id: Option<BookingId>,
+    /// The friend whose link the event is about; what rests on his consent goes with it.
+    pub friend_id: Option<AccountId>,
     /// Ruleset version.
     pub ruleset_version: i32,
     /// Whether the customer's `referral_profiling` stood.

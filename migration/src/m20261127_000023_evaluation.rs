@@ -86,6 +86,7 @@ async fn evaluation(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(string("event_kind"))
         .col(uuid("customer_id"))
         .col(uuid_null("booking_id"))
+        .col(uuid_null("friend_id"))
         .col(integer("ruleset_version"))
         .col(boolean("profiling"))
         .col(boolean("link"))
@@ -110,6 +111,8 @@ async fn evaluation(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
     for (name, columns) in [
         ("ix_evaluation_customer_id_id", ["customer_id", "id"]),
         ("ix_evaluation_booking_id_id", ["booking_id", "id"]),
+        ("ix_evaluation_event_kind_id", ["event_kind", "id"]),
+        ("ix_evaluation_friend_id_id", ["friend_id", "id"]),
         ("ix_evaluation_occurred_at_id", ["occurred_at", "id"]),
     ] {
         let mut index = Index::create();
@@ -119,6 +122,13 @@ async fn evaluation(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
         }
         schema.create_index(index).await?;
     }
+    // What is forgotten already must not be gone over each time more is forgotten.
+    schema
+        .get_connection()
+        .execute_unprepared(
+            "CREATE INDEX ix_evaluation_known_occurred_at ON evaluation (occurred_at) WHERE facts IS NOT NULL",
+        )
+        .await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::redeem::of_invitee;
 use crate::{
+    consent::{self, Purpose as _, ReferralLink},
     kernel::{Result, business_date},
     platform::Ctx,
 };
@@ -36,6 +37,17 @@ pub async fn friend_why(
     let Some(link) = of_invitee(db, friend).await? else {
         return Ok(None);
     };
+    if link.status == ReferralStatus::Registered
+        && consent::taken_back(db, friend, ReferralLink::KEY, None).await?
+    {
+        return Ok(Some(FriendWhy {
+            status: link.status,
+            sentences: vec![
+                "您已撤回“转介绍关系”的同意,这次转介绍不再使用,也不会计入。".to_owned(),
+            ],
+            smallest_change: None,
+        }));
+    }
     let (sentence, change) = match link.status {
         ReferralStatus::Qualified => ("您的首单已完成并过了退款期,已计入转介绍。".to_owned(), None),
         ReferralStatus::Reversed => ("首单已退款,这次转介绍已撤回。".to_owned(), None),
@@ -69,7 +81,14 @@ async fn awaited(
         .filter_map(|order| order.completed_at)
         .min();
     if let Some(at) = done {
-        let day = business_date(at + ctx.config.referral.refund_window.get());
+        let end = at + ctx.config.referral.refund_window.get();
+        if end <= ctx.env.now() {
+            return Ok((
+                "首单已完成,退款期已过,正在计入转介绍。".to_owned(),
+                "稍候,无需再做什么".to_owned(),
+            ));
+        }
+        let day = business_date(end);
         return Ok((
             format!("首单已完成,{day} 退款期结束后计入转介绍。"),
             format!("等到 {day},其间没有退款"),

@@ -1,8 +1,8 @@
 //! From events to cases: which ones the rules are asked about, and which may be judged together.
 
 use super::{
-    evaluation,
     facts::Said,
+    forgetting::Forgetting,
     judge,
     live::{LiveSet, live_at},
     retention::Retention,
@@ -12,7 +12,7 @@ use crate::{
     benefit::{Qualified, Redeemed, Reversed},
     booking::BookingCompleted,
     complaint::{ComplaintOpened, ComplaintResolved, ComplaintSlaBreached},
-    consent::{ConsentGranted, ConsentWithdrawn, PartnerEvents, Purpose},
+    consent::ConsentGranted,
     kernel::Result,
     outbox::{Consumer, Delivered, Event as OutboxEvent, Registry},
     payment::PaymentSucceeded,
@@ -230,33 +230,5 @@ impl Case {
         self.told
             .booking_id
             .filter(|_| self.told.referral_id.is_none())
-    }
-}
-
-/// What was read of a person goes when his consent does.
-struct Forgetting;
-
-#[async_trait::async_trait]
-impl Consumer for Forgetting {
-    fn name(&self) -> &'static str {
-        "referral.forgetting"
-    }
-
-    fn kinds(&self) -> &'static [&'static str] {
-        &[ConsentWithdrawn::KIND]
-    }
-
-    async fn handle(
-        &self,
-        _: &Ctx,
-        tx: &DatabaseTransaction,
-        event: &Delivered,
-        _: Value,
-    ) -> Result<()> {
-        let withdrawn: ConsentWithdrawn = event.read()?;
-        if ["referral_profiling", PartnerEvents::KEY].contains(&withdrawn.purpose.as_str()) {
-            evaluation::forget_facts(tx, withdrawn.account_id).await?;
-        }
-        Ok(())
     }
 }

@@ -11,10 +11,8 @@ use entity::{
     ids::{AccountId, BookingId, EvaluationId, EventId},
 };
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::OnConflict,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
@@ -33,6 +31,7 @@ pub(super) struct Stood {
 pub(super) struct New<'a> {
     pub(super) event: &'a crate::rule::Event,
     pub(super) booking: Option<BookingId>,
+    pub(super) friend: Option<AccountId>,
     pub(super) version: i32,
     pub(super) stood: Stood,
     pub(super) facts: &'a Facts,
@@ -63,6 +62,7 @@ pub(super) async fn record_all(ctx: &Ctx, tx: &DatabaseTransaction, all: &[New<'
             event_kind: Set(one.event.kind.name().to_owned()),
             customer_id: Set(AccountId(one.event.customer_id)),
             booking_id: Set(one.booking),
+            friend_id: Set(one.friend),
             ruleset_version: Set(one.version),
             profiling: Set(one.stood.profiling),
             link: Set(one.stood.link),
@@ -176,17 +176,4 @@ pub(super) async fn page(
         query = query.filter(evaluation::Column::Id.lt(EvaluationId(before)));
     }
     Ok(query.all(db).await?)
-}
-
-/// Forgets what was known of a person who has withdrawn; the decisions and their reasons stay as proof (CR-33, PIPL-39).
-pub(super) async fn forget_facts(tx: &DatabaseTransaction, customer: AccountId) -> Result<()> {
-    evaluation::Entity::update_many()
-        .col_expr(
-            evaluation::Column::Facts,
-            Expr::value(Option::<String>::None),
-        )
-        .filter(evaluation::Column::CustomerId.eq(customer))
-        .exec(tx)
-        .await?;
-    Ok(())
 }

@@ -279,6 +279,7 @@ async fn record(
         .map(|one| evaluation::New {
             event: &one.case.event,
             booking: one.case.own_booking(),
+            friend: one.case.told.invitee_id,
             version: live.version,
             stood: one.stood,
             facts: &one.facts,

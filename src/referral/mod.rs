@@ -15,6 +15,7 @@ mod edition;
 mod engine;
 mod evaluation;
 mod facts;
+mod forgetting;
 mod http;
 mod http_backtest;
 mod http_page;

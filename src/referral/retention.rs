@@ -1,5 +1,6 @@
 //! Forgetting in time: facts first, then decisions (RET-11, PIPL-10). A daily timer; what is left over is done a minute later.
 
+use super::forgetting::drop_old_cases;
 use crate::{
     kernel::{Result, business_date, day_bounds},
     outbox::{Consumer, Delivered, timer},
@@ -67,6 +68,7 @@ impl Consumer for Retention {
         let decisions = delete_decisions(tx, before(keep.keep_decisions.get())).await?;
         let evaluations = delete_evaluations(tx, before(keep.keep_decisions.get())).await?;
         delete_backtests(tx, before(keep.keep_facts.get())).await?;
+        drop_old_cases(tx, before(keep.keep_facts.get())).await?;
         tracing::info!(
             facts,
             decisions,
@@ -133,7 +135,7 @@ async fn delete_evaluations(tx: &DatabaseTransaction, before: DateTime<Utc>) -> 
     Ok(gone.rows_affected)
 }
 
-/// Back-tests show cases of people; they go with the facts they were made from.
+/// A back-test is looked at for a while; its cases go with the facts they quote.
 async fn delete_backtests(tx: &DatabaseTransaction, before: DateTime<Utc>) -> Result<()> {
     backtest::Entity::delete_many()
         .filter(backtest::Column::CreatedAt.lt(before))
