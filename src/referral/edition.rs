@@ -1,16 +1,20 @@
 //! Rule sets by their version: for making a recorded decision again.
 
-use super::live::{LiveSet, published};
-use crate::kernel::{AppError, Result};
+use super::live::{LiveSet, runnable};
+use crate::kernel::Result;
 use entity::{ids::RulesetId, ruleset};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use std::sync::Arc;
 
-/// The set of a version as it was published; a published document never changes.
+/// The set of a version as it was published; a published document never changes. `None` when this program cannot run it any more
+/// (a fact or an event it reads is gone): what was stored of it can be told all the same.
 ///
 /// # Errors
-/// `not_found`; a database fault.
-pub(super) async fn edition(db: &impl ConnectionTrait, version: i32) -> Result<Arc<LiveSet>> {
+/// A database fault.
+pub(super) async fn edition(
+    db: &impl ConnectionTrait,
+    version: i32,
+) -> Result<Option<Arc<LiveSet>>> {
     let id: Option<RulesetId> = ruleset::Entity::find()
         .select_only()
         .column(ruleset::Column::Id)
@@ -19,5 +23,8 @@ pub(super) async fn edition(db: &impl ConnectionTrait, version: i32) -> Result<A
         .all(db)
         .await?
         .pop();
-    published(db, id.ok_or_else(AppError::not_found)?).await
+    match id {
+        Some(id) => runnable(db, id).await,
+        None => Ok(None),
+    }
 }

@@ -146,5 +146,5 @@ async fn simulate_one(
     id: web::Path<RulesetId>,
     body: Valid<CaseIn>,
 ) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().json(simulate::run(&ctx, *id, &body.value).await?))
+    Ok(HttpResponse::Ok().json(simulate::run(&ctx, *id, body.value).await?))
 }

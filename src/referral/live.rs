@@ -40,7 +40,7 @@ struct Known {
     published: bool,
 }
 
-/// Compiled documents, the newest first.
+/// Compiled documents, the last used first.
 fn compiled() -> &'static Mutex<Vec<Known>> {
     static SETS: OnceLock<Mutex<Vec<Known>>> = OnceLock::new();
     SETS.get_or_init(Mutex::default)
@@ -92,38 +92,59 @@ pub async fn live_at(
 
 /// A published set, compiled at most once.
 pub(super) async fn published(db: &impl ConnectionTrait, id: RulesetId) -> Result<Arc<LiveSet>> {
+    runnable(db, id).await?.ok_or_else(broken)
+}
+
+/// As [`published`]; `None` when the document does not compile any more.
+pub(super) async fn runnable(
+    db: &impl ConnectionTrait,
+    id: RulesetId,
+) -> Result<Option<Arc<LiveSet>>> {
     if let Some(known) = lookup(id) {
-        return Ok(known);
+        return Ok(Some(known));
     }
     // The row is read before the wait: a pooled connection must not be waited for while others wait for us.
     let row = by_id(db, id).await?;
     make(row, true).await
 }
 
+fn broken() -> AppError {
+    AppError::internal("a stored rule set does not compile")
+}
+
 /// Compiles what waits for its moment, so that it is ready when that comes.
 pub(super) async fn prepare(db: &impl ConnectionTrait, id: RulesetId) -> Result<()> {
-    make(by_id(db, id).await?, false).await.map(drop)
+    let made = make(by_id(db, id).await?, false).await?;
+    made.map(drop).ok_or_else(broken)
 }
 
 fn lookup(id: RulesetId) -> Option<Arc<LiveSet>> {
-    let sets = compiled().lock().unwrap_or_else(PoisonError::into_inner);
-    let mut found = sets.iter().filter(|known| known.published);
-    found
-        .find(|known| known.set.id == id)
-        .map(|known| Arc::clone(&known.set))
+    let mut sets = compiled().lock().unwrap_or_else(PoisonError::into_inner);
+    let place = sets
+        .iter()
+        .position(|known| known.published && known.set.id == id)?;
+    Some(used(&mut sets, place))
+}
+
+/// Moves a set to the front: what was used least lately goes first, so that looking at the past never drops the live one.
+fn used(sets: &mut Vec<Known>, place: usize) -> Arc<LiveSet> {
+    let known = sets.remove(place);
+    let set = Arc::clone(&known.set);
+    sets.insert(0, known);
+    set
 }
 
 /// Compiles a row's document off the threads that serve others, unless that was done.
-async fn make(row: ruleset::Model, published: bool) -> Result<Arc<LiveSet>> {
+async fn make(row: ruleset::Model, published: bool) -> Result<Option<Arc<LiveSet>>> {
     let _turn = compiling().lock().await;
     if let Some(known) = reuse(&row, published) {
-        return Ok(known);
+        return Ok(Some(known));
     }
     let (id, version, document) = (row.id, row.version, Arc::new(row.document));
     let shared = Arc::clone(&document);
-    let rules = tokio::task::spawn_blocking(move || compile(&shared))
-        .await
-        .map_err(AppError::internal)??;
+    let Some(rules) = aside(move || compile(&shared).ok()).await? else {
+        return Ok(None);
+    };
     metrics::counter!("linjian_rulesets_compiled_total").increment(1);
     let set = Arc::new(LiveSet { id, version, rules });
     let mut sets = compiled().lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,24 +158,33 @@ async fn make(row: ruleset::Model, published: bool) -> Result<Arc<LiveSet>> {
         },
     );
     sets.truncate(KEPT);
-    Ok(set)
+    Ok(Some(set))
 }
 
 /// What was made of this very document before.
 fn reuse(row: &ruleset::Model, published: bool) -> Option<Arc<LiveSet>> {
     let mut sets = compiled().lock().unwrap_or_else(PoisonError::into_inner);
-    let known = sets
-        .iter_mut()
-        .find(|known| known.set.id == row.id && *known.document == row.document)?;
-    known.published |= published;
-    Some(Arc::clone(&known.set))
+    let place = sets
+        .iter()
+        .position(|known| known.set.id == row.id && *known.document == row.document)?;
+    sets.get_mut(place)?.published |= published;
+    Some(used(&mut sets, place))
 }
 
 /// Compiles a stored document, and no more: it was linted and analysed before it was published.
 pub(super) fn compile(document: &Value) -> Result<CompiledRuleSet> {
     RuleSet::from_json(document)
         .and_then(|set| rule::compile(&set))
-        .map_err(|_| AppError::internal("a stored rule set does not compile"))
+        .map_err(|_| broken())
+}
+
+/// Runs what takes long on a thread that serves nobody else.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(AppError::internal)
 }
 
 /// Puts the shipped rule set in force when there is none.

@@ -4,6 +4,7 @@ use super::{
     decision::stored,
     edition::edition,
     evaluation::{self, Of, Shapes},
+    live::{LiveSet, aside},
 };
 use crate::{
     kernel::{Cursor, Result},
@@ -11,7 +12,7 @@ use crate::{
 };
 use entity::{decision, evaluation as table, values::DecisionOutcome};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 /// Most decisions that did not fire told of one event, the nearest misses first.
 const MOST: usize = 50;
@@ -43,28 +44,39 @@ pub(super) async fn page(
     shapes
         .learn(db, rows.iter().map(|row| row.shape_id))
         .await?;
-    let mut found = Vec::with_capacity(rows.len());
+    let mut known = Vec::with_capacity(rows.len());
     for row in rows {
         let mine = |one: &&decision::Model| {
             one.event_id == row.event_id && one.customer_id == row.customer_id
         };
         let stored: Vec<_> = stored.iter().filter(mine).cloned().collect();
         let facts = shapes.facts(row.shape_id, row.facts.as_deref())?;
-        let others = match &facts {
-            Some(facts) => {
-                let set = edition(db, row.ruleset_version).await?;
-                others(&set.rules, &row, facts, &stored)
-            }
-            None => Vec::new(),
+        let set = match &facts {
+            Some(_) => edition(db, row.ruleset_version).await?,
+            None => None,
         };
-        found.push(Recalled {
-            row,
-            stored,
-            others,
-            facts: facts.unwrap_or_default(),
-        });
+        known.push((row, stored, facts, set));
     }
-    Ok(found)
+    // Every rule of every event with all its words: many rules over a page of events are seconds.
+    aside(move || known.into_iter().map(recalled).collect()).await
+}
+
+type Known = (
+    table::Model,
+    Vec<decision::Model>,
+    Option<Facts>,
+    Option<Arc<LiveSet>>,
+);
+
+fn recalled((row, stored, facts, set): Known) -> Recalled {
+    let facts = facts.unwrap_or_default();
+    let others = set.map_or_else(Vec::new, |set| others(&set.rules, &row, &facts, &stored));
+    Recalled {
+        row,
+        stored,
+        others,
+        facts,
+    }
 }
 
 /// The event of a row; `None` for a kind this version does not know.
@@ -77,10 +89,10 @@ pub(super) fn event(row: &table::Model) -> Option<Event> {
 }
 
 /// Whether a consent stood then.
-pub(super) fn stood(row: &table::Model, need: ConsentNeed) -> bool {
+pub(super) fn stood((profiling, link): (bool, bool), need: ConsentNeed) -> bool {
     match (need.purpose, need.of) {
-        ("referral_profiling", Whose::Customer) => row.profiling,
-        ("referral_link", Whose::Invitee) => row.link,
+        ("referral_profiling", Whose::Customer) => profiling,
+        ("referral_link", Whose::Invitee) => link,
         _ => false,
     }
 }
@@ -95,7 +107,7 @@ fn others(
         return Vec::new();
     };
     let told: HashSet<&str> = stored.iter().map(|one| one.rule_id.as_str()).collect();
-    let granted = |need: ConsentNeed| stood(row, need);
+    let granted = |need: ConsentNeed| stood((row.profiling, row.link), need);
     let mut all = rule::evaluate_with(set, &event, facts, row.occurred_at, &granted);
     all.retain(|one| !told.contains(one.rule_id.as_str()));
     all.sort_by_key(|one| one.conditions.iter().filter(|test| test.decisive).count());

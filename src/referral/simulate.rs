@@ -1,6 +1,9 @@
 //! One hand-made case through a set, seen from both sides: what the inviter is asked and given, what his friend is.
 
-use super::{live::compile, ruleset::by_id};
+use super::{
+    live::{aside, compile},
+    ruleset::by_id,
+};
 use crate::{
     kernel::{AppError, FieldError, Result},
     platform::Ctx,
@@ -90,14 +93,19 @@ struct RuleStep {
 ///
 /// # Errors
 /// `not_found`; `validation` with pointers into the facts; a draft that does not compile is `invalid_state`.
-pub(super) async fn run(ctx: &Ctx, id: RulesetId, case: &CaseIn) -> Result<CaseOut> {
+pub(super) async fn run(ctx: &Ctx, id: RulesetId, case: CaseIn) -> Result<CaseOut> {
     let draft = by_id(ctx.db.read(), id).await?;
-    let set = compile(&draft.document)
-        .map_err(|_| AppError::invalid_state("草稿还不能运行,请先看检查结果"))?;
+    let now = ctx.env.now();
+    aside(move || told(&draft.document, &case, now)).await?
+}
+
+fn told(document: &Value, case: &CaseIn, now: DateTime<Utc>) -> Result<CaseOut> {
+    let set =
+        compile(document).map_err(|_| AppError::invalid_state("草稿还不能运行,请先看检查结果"))?;
     let mut facts = known("/inviter/facts", &case.inviter.facts)?;
     let friend = known("/invitee/facts", &case.invitee.facts)?;
     facts.set("referral.generation", i64::from(case.generation));
-    let at = case.at.unwrap_or_else(|| ctx.env.now());
+    let at = case.at.unwrap_or(now);
     let mut out = CaseOut {
         steps: Vec::with_capacity(case.events.len()),
         inviter: SideOut::default(),

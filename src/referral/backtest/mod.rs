@@ -12,7 +12,7 @@ pub(super) use outcome::BacktestOut;
 pub(super) use table::{BacktestRun, cancel, progress};
 
 use super::{
-    live::{compile, live},
+    live::{aside, compile, live},
     ruleset::by_id,
 };
 use crate::{
@@ -55,12 +55,9 @@ pub(super) async fn start(ctx: &Ctx, order: Order) -> Result<Started> {
         return Err(AppError::field("/to", "range", "结束须晚于开始"));
     }
     let db = ctx.db.read();
-    let draft = by_id(db, order.draft).await?;
-    let draft = compile(&draft.document)
-        .map_err(|_| AppError::invalid_state("草稿还不能运行,请先看检查结果"))?;
+    let draft = ready(ctx, order.draft, "草稿还不能运行,请先看检查结果").await?;
     let base = match order.against {
-        Some(other) => compile(&by_id(db, other).await?.document)
-            .map_err(|_| AppError::invalid_state("对照的规则集还不能运行,请先看检查结果"))?,
+        Some(other) => ready(ctx, other, "对照的规则集还不能运行,请先看检查结果").await?,
         None => live(ctx, db).await?.rules.clone(),
     };
     let source = Source::open(ctx, order.span).await?;
@@ -77,6 +74,13 @@ pub(super) async fn start(ctx: &Ctx, order: Order) -> Result<Started> {
         ran
     });
     Ok(Started { id, task })
+}
+
+/// A stored set, ready to run; `otherwise` says what is wrong when it is not.
+async fn ready(ctx: &Ctx, id: RulesetId, otherwise: &'static str) -> Result<CompiledRuleSet> {
+    let row = by_id(ctx.db.read(), id).await?;
+    let compiled = aside(move || compile(&row.document)).await?;
+    compiled.map_err(|_| AppError::invalid_state(otherwise))
 }
 
 /// Who hears how far a run is: its row, or whoever runs a command.
