@@ -81,6 +81,12 @@ fn tell(out: &Value, seconds: f64) {
         number("forgotten"),
         number("unreadable")
     );
+    if number("outside_period") > 0 {
+        println!(
+            "注意:{} 个事件不在这个规则集的有效期内,一律不触发;要在历史上试,请先改 period",
+            number("outside_period")
+        );
+    }
     println!(
         "触发 {} 次:多 {} 次,少 {} 次;得到更多的人 {},得到更少的人 {}",
         number("fired"),

@@ -143,7 +143,7 @@ on_both! {
         assert_eq!(mei.get("me/referral/why").await.expect(200)["friend"], Value::Null, "she came by herself");
         let li = app.customer("li").await;
         li.consents("referral_link", None).await;
-        li.post("referrals", json!({ "code": code })).await.expect(201);
+        li.post("referrals", json!({ "code": code.clone() })).await.expect(201);
         let why = async || li.get("me/referral/why").await.expect(200)["friend"].clone();
         assert_eq!(why().await["smallest_change"], "预约、付款并完成一次服务");
         let booking = app.books(&li).await;
@@ -152,6 +152,13 @@ on_both! {
         app.serves(&li, &crew, &booking).await;
         let told = why().await;
         assert!(told["smallest_change"].as_str().unwrap().starts_with("等到 "), "{told}");
+        let wang = app.customer("wang").await;
+        wang.consents("referral_link", None).await;
+        wang.post("referrals", json!({ "code": code })).await.expect(201);
+        wang.delete("me/consents/referral_link").await.expect(200);
+        let withdrawn = wang.get("me/referral/why").await.expect(200)["friend"].clone();
+        assert_eq!(withdrawn["smallest_change"], Value::Null, "{withdrawn}");
+        assert!(withdrawn["sentences"][0].as_str().unwrap().contains("已撤回"), "{withdrawn}");
         app.advance("P7DT1S").await;
         let told = why().await;
         assert_eq!((&told["status"], &told["smallest_change"]), (&json!("qualified"), &Value::Null));
@@ -184,6 +191,83 @@ on_both! {
         let oldest = left.iter().map(|row| row.occurred_at).min();
         let line = app.ctx().env.now() - chrono::Duration::days(1097);
         assert!(oldest.is_none_or(|oldest| oldest > line), "{oldest:?}");
+    }
+
+    async fn what_rests_on_a_friends_consent_goes_with_it(app) {
+        let generation = json!([{"id": "second", "title": "第二代", "on": ["referral.redeemed"],
+            "when": {"fact": "referral.generation", "op": "gte", "value": 1}, "then": [{"effect": "notify_staff", "text": "来了一位朋友"}]}]);
+        publishes(app, &with_rules(&generation)).await;
+        let mei = asked(app, "mei").await;
+        let code = mei.post("me/invitations", json!({})).await.expect(201)["code"].clone();
+        let mut friends = Vec::new();
+        for name in ["li", "wang"] {
+            let friend = app.customer(name).await;
+            friend.consents("referral_link", None).await;
+            friend.post("referrals", json!({ "code": code.clone() })).await.expect(201);
+            friends.push(friend);
+        }
+        app.drain().await;
+        let known = async || {
+            let rows = evaluation::Entity::find().all(app.ctx().db.read()).await.unwrap();
+            let of_friends = rows.into_iter().filter(|row| row.friend_id.is_some());
+            of_friends.map(|row| (row.friend_id.unwrap().to_string(), row.facts.is_some())).collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let both: Vec<bool> = known().await.into_values().collect();
+        assert_eq!(both, [true, true]);
+        friends[0].delete("me/consents/referral_link").await.expect(200);
+        app.drain().await;
+        let left = known().await;
+        assert_eq!((left[&friends[0].id], left[&friends[1].id]), (false, true));
+    }
+
+    async fn a_backtest_shows_nobody_who_has_withdrawn_since(app) {
+        some_days(app).await;
+        let mei = app.customer("mei").await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let mut strict = shipped();
+        strict["parameters"]["score_line"] = json!("5.00");
+        let id = drafts(&marketing, &strict).await;
+        let ever = json!({ "from": "2020-01-01", "to": "2099-12-31", "against": "live" });
+        let begun = marketing.post_async(&format!("admin/rulesets/{id}/backtest"), ever).await.expect(202);
+        let path = format!("admin/backtests/{}", begun["id"].as_str().unwrap());
+        let sample = loop {
+            let run = marketing.get(&path).await.expect(200);
+            if run["state"] != "running" {
+                break run["result"]["sample"].clone();
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!((sample.as_array().unwrap().len(), sample[0]["customer_id"].as_str()), (1, Some(mei.id.as_str())));
+        mei.delete("me/consents/referral_profiling").await.expect(200);
+        app.drain().await;
+        let run = marketing.get(&path).await.expect(200);
+        assert_eq!((&run["result"]["sample"], &run["result"]["lost"]), (&json!([]), &json!(1)), "the counts stay");
+    }
+
+    async fn a_draft_of_next_year_says_that_the_past_lies_outside_its_period(app) {
+        some_days(app).await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let mut later = shipped();
+        later["period"] = json!({"from": "2035-01-01", "to": "2035-12-31"});
+        let id = drafts(&marketing, &later).await;
+        let ever = json!({ "from": "2020-01-01", "to": "2099-12-31", "against": "live" });
+        let out = marketing.post(&format!("admin/rulesets/{id}/backtest"), ever).await.expect(200);
+        assert_eq!((&out["outside_period"], &out["outside_period_before"], &out["fired"]), (&out["events"], &json!(0), &json!(0)), "{out}");
+    }
+
+    async fn what_this_program_cannot_judge_any_more_is_told_from_what_was_stored(app) {
+        some_days(app).await;
+        let staff = app.staff(&[StaffRole::Marketing]).await;
+        let before = staff.get("admin/decisions?event=rating.submitted").await.expect(200);
+        let change = sea_orm::sea_query::Expr::value(99);
+        let all = evaluation::Entity::update_many().col_expr(evaluation::Column::RulesetVersion, change);
+        all.exec(app.ctx().db.read()).await.unwrap();
+        let after = staff.get("admin/decisions?event=rating.submitted").await.expect(200);
+        let stored = |page: &Value| page["items"].as_array().unwrap().iter().filter(|one| !one["id"].is_null()).count();
+        assert!(stored(&before) > 0);
+        assert_eq!((stored(&after), after["items"].as_array().unwrap().len()), (stored(&before), stored(&before)));
+        let out = verified(&staff).await;
+        assert_eq!((&out["ok"], &out["unreadable"]), (&json!(true), &out["events"]), "{out}");
     }
 
     async fn a_long_backtest_tells_how_far_it_is_and_can_be_stopped(app) {

@@ -17,6 +17,11 @@ pub(in crate::referral) struct BacktestOut {
     forgotten: u64,
     /// Events left out because this version cannot read them.
     unreadable: u64,
+    /// Events outside the draft's period: no rule of it fires then. A campaign of next month has to be tried with the period of
+    /// the past it is tried on.
+    outside_period: u64,
+    /// Events outside the other set's period.
+    outside_period_before: u64,
     /// Rules that would have fired.
     fired: u64,
     /// Invitations it would have asked for, before caps.
@@ -82,6 +87,9 @@ pub(super) fn sum_up(shards: Vec<Shard>, sides: &Arc<Sides>) -> BacktestOut {
         out.events += shard.events;
         out.forgotten += shard.forgotten;
         out.unreadable += shard.unreadable;
+        let [draft, base] = shard.outside;
+        out.outside_period += draft;
+        out.outside_period_before += base;
         out.would_invite += shard.invitations;
         out.cost_fen = out.cost_fen.saturating_add(shard.cost_fen);
         out.cost_before_fen = out.cost_before_fen.saturating_add(shard.cost_before_fen);

@@ -1,6 +1,7 @@
 //! One thread's share of a back-test: events judged by both sides, differences counted.
 
 use super::source::{Page, Row};
+use crate::kernel::business_date;
 use crate::rule::{
     Acting, Action, Binding, CompiledRuleSet, ConsentNeed, EventKind, Facts, Matcher, Whose, replay,
 };
@@ -49,6 +50,8 @@ pub(super) struct Shard {
     pub(super) events: u64,
     pub(super) forgotten: u64,
     pub(super) unreadable: u64,
+    /// Events outside the draft's period, and outside the other set's.
+    pub(super) outside: [u64; 2],
     pub(super) invitations: u64,
     pub(super) cost_fen: i64,
     pub(super) cost_before_fen: i64,
@@ -103,6 +106,7 @@ impl Shard {
             events: 0,
             forgotten: 0,
             unreadable: 0,
+            outside: [0; 2],
             invitations: 0,
             cost_fen: 0,
             cost_before_fen: 0,
@@ -134,6 +138,10 @@ impl Shard {
             _ => false,
         };
         let sides = Arc::clone(&self.sides);
+        let day = business_date(row.occurred_at);
+        for (set, outside) in sides.each().into_iter().zip(&mut self.outside) {
+            *outside += u64::from(!set.in_period(day));
+        }
         let mut did: [Did<'_>; 2] = Default::default();
         let runs = sides
             .each()
