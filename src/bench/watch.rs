@@ -1,10 +1,10 @@
-//! Seeing what became of events: from a rating's commit to its decision, which commits together with its invitation.
+//! Seeing what became of events: from a rating's commit to its evaluation, which commits together with its invitation.
 
 use crate::{kernel::Result, platform::Ctx};
-use entity::{decision, ids::EventId, values::DecisionOutcome};
+use entity::{decision, evaluation, ids::EventId, values::DecisionOutcome};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -36,26 +36,35 @@ impl Watch {
         lock(&self.waiting).len()
     }
 
-    /// Looks once: a decision that is visible is committed, and with it the invitation it led to.
+    /// Looks once: an evaluation that is visible is committed, and with it the decision and the invitation it led to.
     pub(super) async fn look(&self, ctx: &Ctx) -> Result<()> {
+        tokio::time::sleep(EVERY).await;
         let asked: Vec<EventId> = lock(&self.waiting).keys().take(MOST).copied().collect();
         if !asked.is_empty() {
-            let rows: Vec<(EventId, DecisionOutcome)> = decision::Entity::find()
+            let judged: Vec<EventId> = evaluation::Entity::find()
                 .select_only()
-                .columns([decision::Column::EventId, decision::Column::Outcome])
-                .filter(decision::Column::EventId.is_in(asked))
+                .column(evaluation::Column::EventId)
+                .filter(evaluation::Column::EventId.is_in(asked))
                 .into_tuple()
                 .all(ctx.db.read())
                 .await?;
             let now = Instant::now();
+            let fired: Vec<EventId> = decision::Entity::find()
+                .select_only()
+                .column(decision::Column::EventId)
+                .filter(decision::Column::EventId.is_in(judged.iter().copied()))
+                .filter(decision::Column::Outcome.eq(DecisionOutcome::Fired))
+                .into_tuple()
+                .all(ctx.db.read())
+                .await?;
+            let fired: HashSet<EventId> = fired.into_iter().collect();
             let (mut waiting, mut seen) = (lock(&self.waiting), lock(&self.seen));
-            for (event, outcome) in rows {
+            for event in judged {
                 if let Some(since) = waiting.remove(&event) {
-                    seen.push((now - since, outcome == DecisionOutcome::Fired));
+                    seen.push((now - since, fired.contains(&event)));
                 }
             }
         }
-        tokio::time::sleep(EVERY).await;
         Ok(())
     }
 

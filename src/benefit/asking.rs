@@ -200,14 +200,16 @@ impl Limits {
         let effects = wanted
             .iter()
             .map(|one| one.cause.effect_id(one.cause.customer_id, one.effect.slot));
-        let known: Vec<String> = invitation::Entity::find()
-            .select_only()
-            .column(invitation::Column::EffectId)
-            .filter(invitation::Column::EffectId.is_in(effects))
-            .into_tuple()
-            .all(tx)
-            .await?;
-        limits.known.extend(known);
+        for some in effects.collect::<Vec<_>>().chunks(AT_ONCE) {
+            let known: Vec<String> = invitation::Entity::find()
+                .select_only()
+                .column(invitation::Column::EffectId)
+                .filter(invitation::Column::EffectId.is_in(some))
+                .into_tuple()
+                .all(tx)
+                .await?;
+            limits.known.extend(known);
+        }
         limits.suppressed = suppressed(tx, &people, now).await?;
         limits.asked = asked_of(tx, &people, since(now, longest(wanted))).await?;
         for one in wanted {
