@@ -8,9 +8,10 @@ use crate::{
     visit::ticks,
 };
 use chrono::{Datelike, Timelike};
-use entity::values::StaffRole;
+use entity::{notice, values::StaffRole};
 use image::ImageFormat;
 use linjian::kernel::shanghai;
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 /// A rule that wants to know all of these, and tells staff.
@@ -144,6 +145,45 @@ on_both! {
             mei.post(&path, json!({ "kind": "quality", "text": "漏了" })).await.expect(201);
             app.drain().await;
             assert_eq!(found(&marketing, &mei, "customer.recent_invites").await, json!(expected));
+        }
+    }
+}
+
+/// The kind of data a fact is, as the notice calls it.
+fn category(fact: &linjian::rule::FactDef) -> &'static str {
+    match (fact.name, fact.owner) {
+        ("booking.size_sqm" | "booking.has_pets", _) => "服务面积与宠物",
+        ("booking.has_photos", _) => "服务照片是否齐全",
+        ("booking.same_worker_visits", _) => "服务师傅",
+        (_, "rating") => "评分",
+        (_, "booking" | "workorder") => "预约记录",
+        (_, "payment") => "预存记录",
+        (_, "complaint") => "投诉记录",
+        (_, "referral") | ("customer.recent_invites", _) => "推荐记录",
+        (_, "benefit") => "权益与标签",
+        (_, "identity") => "注册时间",
+        _ => panic!("{}: which category of the notice is it?", fact.name),
+    }
+}
+
+on_both! {
+    // PIPL-08: people agree to what they were told is used.
+    async fn the_notice_names_every_kind_of_data_that_rests_on_it(app) {
+        let notices = app.stranger().get("consent/notices").await.expect(200);
+        let mut all = notices["items"].as_array().unwrap().iter();
+        let shown = all.find(|one| one["purpose"] == "referral_profiling").unwrap();
+        let kept = notice::Entity::find().all(app.ctx().db.read()).await.unwrap();
+        let kept = kept.iter().find(|row| row.sha256 == shown["sha256"].as_str().unwrap()).unwrap();
+        let named: Vec<&str> = kept.body["data_categories"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+        // What third parties told has a notice of its own (partner_events).
+        let own = linjian::rule::catalogue().filter(|fact| !fact.name.starts_with("partner."));
+        let resting = own.filter(|fact| fact.consent == Some("referral_profiling"));
+        let mut used: Vec<&str> = resting.map(category).collect();
+        used.sort_unstable();
+        used.dedup();
+        assert!(used.len() > 5);
+        for one in used {
+            assert!(named.contains(&one), "{one} is used and not named");
         }
     }
 }
