@@ -27,6 +27,7 @@ mod m20261127_000020_facts;
 mod m20261127_000021_legal_opinion;
 mod m20261127_000022_tenure;
 mod m20261127_000023_evaluation;
+mod m20261127_000024_pace;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -57,6 +58,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000021_legal_opinion::Up),
             Box::new(m20261127_000022_tenure::Up),
             Box::new(m20261127_000023_evaluation::Up),
+            Box::new(m20261127_000024_pace::Up),
         ]
     }
 }

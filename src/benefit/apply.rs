@@ -7,7 +7,7 @@ use super::{
 use crate::{
     consent::{self, Purpose as _, ReferralLink, ReferralProfiling, Stands},
     kernel::{AppError, Code, Result},
-    platform::{Ctx, OneByKey, vault},
+    platform::{Ctx, OneByKey, Rows, vault},
     rule::{
         Action, Beneficiary, BlockedBy, Caps, CompiledRuleSet, EventKind, NamedBenefit,
         ResolvedEffect,
@@ -115,7 +115,8 @@ async fn stands_yet(tx: &DatabaseTransaction, cause: &Cause) -> Result<bool> {
 }
 
 /// Carries out effects, in order. Consents and counters are locked by the caller, all at once and in order; `stands` are the
-/// consents he found. Invitations that follow each other are written together.
+/// consents he found. Invitations that follow each other go together; the last of them are left to the caller in `to`, who
+/// writes them with what he has of his own.
 ///
 /// # Errors
 /// A database fault. What the law or a cap forbids is an answer, not an error.
@@ -124,6 +125,7 @@ pub async fn apply_all(
     tx: &DatabaseTransaction,
     (set, stands): (&CompiledRuleSet, &Stands),
     effects: &[(&Cause, &ResolvedEffect)],
+    to: &mut Rows,
 ) -> Result<Vec<Applied>> {
     let mut answers = Vec::with_capacity(effects.len());
     let mut waiting: Vec<Wanted<'_>> = Vec::new();
@@ -138,10 +140,21 @@ pub async fn apply_all(
             continue;
         }
         // What follows may look at the invitations before it, or take them back.
-        answers.extend(asking::invite_all(ctx, tx, set, &std::mem::take(&mut waiting)).await?);
+        answers.extend(invite(ctx, tx, (set, &std::mem::take(&mut waiting))).await?);
         answers.push(apply(ctx, tx, (set, stands), cause, effect).await?);
     }
-    answers.extend(asking::invite_all(ctx, tx, set, &waiting).await?);
+    answers.extend(asking::invite_all(ctx, tx, (set, &waiting), to).await?);
+    Ok(answers)
+}
+
+async fn invite(
+    ctx: &Ctx,
+    tx: &DatabaseTransaction,
+    wanted: (&CompiledRuleSet, &[Wanted<'_>]),
+) -> Result<Vec<Applied>> {
+    let mut rows = Rows::default();
+    let answers = asking::invite_all(ctx, tx, wanted, &mut rows).await?;
+    rows.write(tx).await?;
     Ok(answers)
 }
 
@@ -172,7 +185,7 @@ async fn apply(
                 effect,
                 record,
             };
-            let answer = asking::invite_all(ctx, tx, set, &[wanted]).await?;
+            let answer = invite(ctx, tx, (set, &[wanted])).await?;
             Ok(answer.into_iter().next().unwrap_or(Applied::Already))
         }
         Action::Grant {

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     identity,
-    kernel::{AppError, Result, Span},
+    kernel::{Result, Span},
     outbox::timer,
-    platform::Ctx,
+    platform::{Ctx, Rows, filled},
     rule::{Action, BlockedBy, Cap, CompiledRuleSet, ResolvedEffect},
 };
 use chrono::{DateTime, Duration, Utc};
@@ -21,8 +21,9 @@ use entity::{
     values::InvitationSource,
 };
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    QueryTrait,
+    sea_query::{Expr, UnionType},
 };
 use std::collections::{HashMap, HashSet};
 
@@ -36,12 +37,13 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Consent first, then suppression, then limits, then the row, in the order wanted: nothing is counted or looked up about
-/// a person who said no. Consents and counters are locked by the caller. An invitation of the batch counts for the next.
+/// a person who said no. Consents and counters are locked by the caller, and he writes what comes to `to`. An invitation of
+/// the batch counts for the next.
 pub(super) async fn invite_all(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
-    set: &CompiledRuleSet,
-    wanted: &[Wanted<'_>],
+    (set, wanted): (&CompiledRuleSet, &[Wanted<'_>]),
+    to: &mut Rows,
 ) -> Result<Vec<Applied>> {
     let willing: Vec<&Wanted<'_>> = wanted.iter().filter(|one| one.record.is_some()).collect();
     let mut limits = Limits::read(ctx, tx, set, &willing).await?;
@@ -65,41 +67,10 @@ pub(super) async fn invite_all(
         };
         answers.push(answer);
     }
-    write(ctx, tx, rows, timers).await?;
+    // A twin of one of the events may have got ahead although its inbox row was free: then nothing of this batch may hold.
+    to.add_new(rows, &[invitation::Column::EffectId])?;
+    timer::add(to, &ctx.env, timers)?;
     Ok(answers)
-}
-
-/// Rows a statement writes; SQLite takes 32,766 parameters.
-const AT_ONCE: usize = 1_000;
-
-type Timer = (&'static str, uuid::Uuid, DateTime<Utc>);
-
-async fn write(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    rows: Vec<invitation::ActiveModel>,
-    timers: Vec<Timer>,
-) -> Result<()> {
-    let wanted = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    if wanted == 0 {
-        return Ok(());
-    }
-    let mut made = 0;
-    for some in rows.chunks(AT_ONCE) {
-        made += invitation::Entity::insert_many(some.to_vec())
-            .on_conflict(
-                OnConflict::column(invitation::Column::EffectId)
-                    .do_nothing()
-                    .to_owned(),
-            )
-            .exec_without_returning(tx)
-            .await?;
-    }
-    if made != wanted {
-        // A twin of one of the events got ahead although its inbox row was free: nothing of this batch may hold.
-        return Err(AppError::internal("an effect of this batch exists already"));
-    }
-    timer::schedule_all(tx, &ctx.env, timers).await
 }
 
 /// Names of the people whose template addresses them by name; nobody else's is read.
@@ -158,7 +129,7 @@ fn new(
 }
 
 /// When a person was asked, and by which rule.
-type Asked = (DateTime<Utc>, Option<String>);
+type Asked = (DateTime<Utc>, String);
 
 /// What limits the invitations of a batch: read once, counted on in memory.
 struct Limits {
@@ -197,21 +168,19 @@ impl Limits {
             return Ok(limits);
         }
         let people: HashSet<AccountId> = wanted.iter().map(|one| one.cause.customer_id).collect();
-        let effects = wanted
-            .iter()
-            .map(|one| one.cause.effect_id(one.cause.customer_id, one.effect.slot));
-        for some in effects.collect::<Vec<_>>().chunks(AT_ONCE) {
-            let known: Vec<String> = invitation::Entity::find()
+        let mut events = wanted.iter().map(|one| one.cause.event_id);
+        let first = events.next();
+        if events.all(|one| Some(one) == first) {
+            // An event by itself may come again, and then nothing follows; among others nothing of the batch would hold.
+            let effect =
+                |one: &&Wanted<'_>| one.cause.effect_id(one.cause.customer_id, one.effect.slot);
+            let known = invitation::Entity::find()
                 .select_only()
                 .column(invitation::Column::EffectId)
-                .filter(invitation::Column::EffectId.is_in(some))
-                .into_tuple()
-                .all(tx)
-                .await?;
-            limits.known.extend(known);
+                .filter(invitation::Column::EffectId.is_in(filled(wanted.iter().map(effect))));
+            limits.known = known.into_tuple().all(tx).await?.into_iter().collect();
         }
-        limits.suppressed = suppressed(tx, &people, now).await?;
-        limits.asked = asked_of(tx, &people, since(now, longest(wanted))).await?;
+        limits.people(tx, &people, longest(wanted)).await?;
         for one in wanted {
             if !limits.rules.contains_key(&one.cause.rule_id) {
                 let of_rule = RuleLimits::read(ctx, tx, set, one.cause).await?;
@@ -219,6 +188,47 @@ impl Limits {
             }
         }
         Ok(limits)
+    }
+
+    /// Who is not to be asked, and who was asked when: in one statement.
+    async fn people(
+        &mut self,
+        tx: &DatabaseTransaction,
+        people: &HashSet<AccountId>,
+        back: Duration,
+    ) -> Result<()> {
+        use invitation::Column as I;
+        let people = filled(people.iter().copied());
+        let mut query = asked()
+            .select_only()
+            .columns([I::CustomerId, I::CreatedAt, I::RuleId])
+            .filter(I::CustomerId.is_in(people.iter().copied()))
+            .filter(I::CreatedAt.gt(since(self.now, back)))
+            .into_query();
+        // A suppression is a row without a rule.
+        let suppressed = suppression::Entity::find()
+            .select_only()
+            .column(suppression::Column::CustomerId)
+            .column(suppression::Column::CreatedAt)
+            .expr_as(Expr::value(Option::<String>::None), "rule_id")
+            .filter(suppression::Column::CustomerId.is_in(people))
+            .filter(suppression::Column::Until.gt(self.now))
+            .filter(suppression::Column::LiftedAt.is_null())
+            .into_query();
+        query.union(UnionType::All, suppressed);
+        for row in tx.query_all(&query).await? {
+            let customer: AccountId = row.try_get("", "customer_id")?;
+            match row.try_get("", "rule_id")? {
+                None => {
+                    self.suppressed.insert(customer);
+                }
+                Some(rule) => {
+                    let asked = (row.try_get("", "created_at")?, rule);
+                    self.asked.entry(customer).or_default().push(asked);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What stands in the way of one more invitation; `None` counts it and lets it pass.
@@ -245,10 +255,7 @@ impl Limits {
         }
         let by_rule = |cap: &Cap| {
             let mine = newer(cap.per.get());
-            many(
-                mine.filter(|(_, rule)| rule.as_ref() == Some(&cause.rule_id))
-                    .count(),
-            )
+            many(mine.filter(|(_, rule)| *rule == cause.rule_id).count())
         };
         let own = &cause.caps.per_customer;
         if own.iter().any(|cap| by_rule(cap) >= u64::from(cap.times)) {
@@ -259,7 +266,7 @@ impl Limits {
             return Some(Applied::Blocked(BlockedBy::Cap));
         }
         rule.count();
-        past.push((now, Some(cause.rule_id.clone())));
+        past.push((now, cause.rule_id.clone()));
         None
     }
 }
@@ -271,16 +278,19 @@ impl RuleLimits {
         set: &CompiledRuleSet,
         cause: &Cause,
     ) -> Result<Self> {
-        let mut counts = Vec::with_capacity(cause.caps.per_rule.len());
-        for cap in &cause.caps.per_rule {
-            let newer = invitation::Column::CreatedAt.gt(since(ctx.env.now(), cap.per.get()));
-            let mine = asked().filter(invitation::Column::RuleId.eq(&cause.rule_id));
-            counts.push(mine.filter(newer).count(tx).await?);
+        if cause.caps.per_rule.is_empty() && cause.caps.budget_fen.is_none() {
+            return Ok(Self::default());
         }
-        let promised = match cause.caps.budget_fen {
-            Some(_) => Some(budget::of_invitations(ctx, tx, set, &cause.rule_id).await?),
-            None => None,
-        };
+        let caps = cause.caps.per_rule.iter();
+        let spans: Vec<_> = caps
+            .map(|cap| since(ctx.env.now(), cap.per.get()))
+            .collect();
+        let counted = budget::of_invitations(ctx, tx, (set, &cause.rule_id), &spans).await?;
+        let counts = counted.since;
+        let promised = cause
+            .caps
+            .budget_fen
+            .map(|_| (counted.promised, counted.one));
         Ok(Self { counts, promised })
     }
 
@@ -311,45 +321,4 @@ fn longest(wanted: &[&Wanted<'_>]) -> Duration {
     let caps = wanted.iter().flat_map(|one| &one.cause.caps.per_customer);
     let spans = caps.map(|cap| cap.per.get());
     spans.fold(QUARTER, Duration::max)
-}
-
-async fn suppressed(
-    tx: &DatabaseTransaction,
-    people: &HashSet<AccountId>,
-    now: DateTime<Utc>,
-) -> Result<HashSet<AccountId>> {
-    let found: Vec<AccountId> = suppression::Entity::find()
-        .select_only()
-        .column(suppression::Column::CustomerId)
-        .filter(suppression::Column::CustomerId.is_in(people.iter().copied()))
-        .filter(suppression::Column::Until.gt(now))
-        .filter(suppression::Column::LiftedAt.is_null())
-        .into_tuple()
-        .all(tx)
-        .await?;
-    Ok(found.into_iter().collect())
-}
-
-async fn asked_of(
-    tx: &DatabaseTransaction,
-    people: &HashSet<AccountId>,
-    after: DateTime<Utc>,
-) -> Result<HashMap<AccountId, Vec<Asked>>> {
-    let rows: Vec<(AccountId, DateTime<Utc>, Option<String>)> = asked()
-        .select_only()
-        .columns([
-            invitation::Column::CustomerId,
-            invitation::Column::CreatedAt,
-            invitation::Column::RuleId,
-        ])
-        .filter(invitation::Column::CustomerId.is_in(people.iter().copied()))
-        .filter(invitation::Column::CreatedAt.gt(after))
-        .into_tuple()
-        .all(tx)
-        .await?;
-    let mut found: HashMap<_, Vec<_>> = HashMap::new();
-    for (customer, at, rule) in rows {
-        found.entry(customer).or_default().push((at, rule));
-    }
-    Ok(found)
 }

@@ -75,29 +75,56 @@ pub(super) async fn rule_given(db: &impl ConnectionTrait, rule: &str) -> Result<
     amount(db, RULE_GIVEN, vec![rule.into(), rule.into()]).await
 }
 
-async fn rule_promised(
-    db: &impl ConnectionTrait,
-    set: &CompiledRuleSet,
-    rule: &str,
-    now: DateTime<Utc>,
-) -> Result<i64> {
-    let awaited = amount(db, RULE_AWAITED, vec![rule.into()]).await?;
-    let open = amount(db, RULE_OPEN, vec![rule.into(), now.into()]).await?;
-    Ok(rule_given(db, rule)
-        .await?
-        .saturating_add(awaited.saturating_mul(cost(set.inviter_thanks.as_ref())))
-        .saturating_add(open.saturating_mul(one_friend(set))))
+/// What limits the next invitation of a rule.
+pub(super) struct OfRule {
+    /// What it has promised so far, fen.
+    pub(super) promised: i64,
+    /// What one more of its invitations reserves, fen: its friend's welcome and thanks.
+    pub(super) one: i64,
+    /// Whom it has asked since each of the moments.
+    pub(super) since: Vec<u64>,
 }
 
-/// What a rule has promised so far, and what one more of its invitations reserves: its friend's welcome and thanks.
+/// What a rule has asked of people since a moment and nobody took back.
+const RULE_ASKED: &str = "SELECT COUNT(*) AS amount FROM invitation WHERE rule_id = ? AND created_at > ? \
+    AND source = 'rule' AND status NOT IN ('recalled', 'suppressed')";
+
+/// What a rule has given, whose thanks it awaits, which of its invitations nobody has used, and whom it has asked since each of
+/// these moments: in one statement, because it is asked while others wait for the rule's counter.
 pub(super) async fn of_invitations(
     ctx: &Ctx,
     db: &impl ConnectionTrait,
-    set: &CompiledRuleSet,
-    rule: &str,
-) -> Result<(i64, i64)> {
-    let promised = rule_promised(db, set, rule, ctx.env.now()).await?;
-    Ok((promised, one_friend(set)))
+    (set, rule): (&CompiledRuleSet, &str),
+    since: &[DateTime<Utc>],
+) -> Result<OfRule> {
+    let mut amounts = vec![
+        format!("({RULE_GIVEN}) AS given"),
+        format!("({RULE_AWAITED}) AS awaited"),
+        format!("({RULE_OPEN}) AS unused"),
+    ];
+    let mut values: Vec<Value> = vec![rule.into(), rule.into(), rule.into(), rule.into()];
+    values.push(ctx.env.now().into());
+    for (place, moment) in since.iter().enumerate() {
+        amounts.push(format!("({RULE_ASKED}) AS asked_{place}"));
+        values.extend([rule.into(), (*moment).into()]);
+    }
+    let sql = format!("SELECT {}", amounts.join(", "));
+    let row = db
+        .query_one_raw(statement(db.get_database_backend(), &sql, values))
+        .await?;
+    let amount = |name: &str| -> Result<i64> {
+        let found = row.as_ref().map(|row| row.try_get("", name)).transpose()?;
+        Ok(found.unwrap_or_default())
+    };
+    let (given, awaited, unused) = (amount("given")?, amount("awaited")?, amount("unused")?);
+    let asked = (0..since.len()).map(|place| Ok(amount(&format!("asked_{place}"))?.unsigned_abs()));
+    Ok(OfRule {
+        promised: given
+            .saturating_add(awaited.saturating_mul(cost(set.inviter_thanks.as_ref())))
+            .saturating_add(unused.saturating_mul(one_friend(set))),
+        one: one_friend(set),
+        since: asked.collect::<Result<_>>()?,
+    })
 }
 
 /// A welcome about to be promised or given.
@@ -136,7 +163,7 @@ pub(super) async fn fits_welcome(
         }
         _ => 0,
     };
-    let promised = rule_promised(db, set, rule, ctx.env.now()).await?;
+    let promised = of_invitations(ctx, db, (set, rule), &[]).await?.promised;
     Ok(promised.saturating_sub(reserved).saturating_add(price) <= budget)
 }
 

@@ -3,7 +3,7 @@
 use super::{apply::Cause, budget};
 use crate::{
     kernel::{Env, Result},
-    platform::Ctx,
+    platform::{Ctx, Rows},
     rule::Cap,
 };
 use chrono::{DateTime, Duration, Utc};
@@ -15,7 +15,6 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::OnConflict,
 };
 
 /// Between two invitations of the engine to one person (REF-23: at most one marketing contact a week).
@@ -24,31 +23,26 @@ pub(super) const FATIGUE: Duration = Duration::days(7);
 pub(super) const QUARTER: Duration = Duration::days(90);
 
 /// Locks named counters, always in the order of their names, so that two that need the same never wait for each other.
-pub(super) async fn lock(tx: &DatabaseTransaction, env: &Env, mut keys: Vec<String>) -> Result<()> {
+pub(super) async fn lock(tx: &DatabaseTransaction, env: &Env, keys: Vec<String>) -> Result<()> {
+    let mut rows = Rows::default();
+    add_counters(&mut rows, env, keys)?;
+    rows.write(tx).await
+}
+
+/// As [`hold_counters`], together with other rows, which are written before it is waited for a counter.
+///
+/// # Errors
+/// None in practice; `internal` when a column is not set.
+pub fn add_counters(rows: &mut Rows, env: &Env, mut keys: Vec<String>) -> Result<()> {
     keys.sort();
     keys.dedup();
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let rows = keys.iter().map(|key| cap_lock::ActiveModel {
-        key: Set(key.clone()),
+    let held = keys.into_iter().map(|key| cap_lock::ActiveModel {
+        key: Set(key),
         created_at: Set(env.now()),
     });
-    cap_lock::Entity::insert_many(rows)
-        .on_conflict(
-            OnConflict::column(cap_lock::Column::Key)
-                .do_nothing()
-                .to_owned(),
-        )
-        .exec_without_returning(tx)
-        .await?;
-    cap_lock::Entity::find()
-        .filter(cap_lock::Column::Key.is_in(keys))
-        .order_by_asc(cap_lock::Column::Key)
-        .lock_exclusive()
-        .all(tx)
-        .await?;
-    Ok(())
+    // A row that is there is written over with itself, which locks it; rows are taken in the order of the list.
+    let key = [cap_lock::Column::Key];
+    rows.overwriting(held, &key, &key)
 }
 
 pub(super) fn since(now: DateTime<Utc>, span: Duration) -> DateTime<Utc> {

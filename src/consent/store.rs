@@ -1,6 +1,9 @@
 //! The tables of consent.
 
-use crate::{kernel::Result, platform::OneByKey};
+use crate::{
+    kernel::Result,
+    platform::{OneByKey, filled},
+};
 use chrono::{DateTime, Utc};
 use entity::{
     account, consent_record, consent_state,
@@ -105,7 +108,7 @@ pub(super) async fn lock_people(
     purposes: &[&str],
 ) -> Result<Vec<Grant>> {
     let rows = consent_state::Entity::find()
-        .filter(consent_state::Column::SubjectId.is_in(subjects.iter().copied()))
+        .filter(consent_state::Column::SubjectId.is_in(filled(subjects.iter().copied())))
         .filter(consent_state::Column::Purpose.is_in(purposes.iter().copied()))
         .filter(consent_state::Column::ScopeKey.eq(""))
         .order_by_asc(consent_state::Column::SubjectId)

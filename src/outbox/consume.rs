@@ -2,14 +2,14 @@
 
 use crate::{
     kernel::{AppError, Code, Result},
-    platform::Ctx,
+    platform::{Ctx, Rows, filled},
 };
 use chrono::{DateTime, Duration, Utc};
 use entity::{ids::EventId, inbox, outbox};
 use futures_util::FutureExt;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     sea_query::{Expr, OnConflict, Query},
 };
 use serde_json::Value;
@@ -104,8 +104,14 @@ pub trait Consumer: Send + Sync {
         false
     }
 
-    /// The effects of several events, in the order they came, in one transaction with their inbox rows. When it fails,
-    /// nothing of it holds and each event is handled by itself.
+    /// Events that wait together, in the groups that share a transaction each, one group after the other. A consumer that takes
+    /// locks puts into one group what takes them in one order.
+    fn groups<'a>(&self, events: &[&'a Delivered]) -> Vec<Vec<&'a Delivered>> {
+        vec![events.to_vec()]
+    }
+
+    /// The effects of a group, in the order the events came, in one transaction with their inbox rows. When it fails, nothing
+    /// of it holds and each event is handled by itself.
     ///
     /// # Errors
     /// Rolls back.
@@ -184,7 +190,8 @@ impl Pile {
     }
 }
 
-/// One transaction for all, or none of it.
+/// Every group in a transaction of its own; the first that fails leaves the rest to be handled event by event, where what is
+/// through already is known.
 async fn shared(ctx: &Ctx, consumer: &dyn Consumer, events: &[&Delivered]) -> bool {
     let shared = AssertUnwindSafe(share(ctx, consumer, events)).catch_unwind();
     match shared.await {
@@ -220,7 +227,7 @@ pub(super) async fn once(
         .map(|message| EventId(message.event_id))
         .collect();
     let rows = outbox::Entity::find()
-        .filter(outbox::Column::Id.is_in(ids.clone()))
+        .filter(outbox::Column::Id.is_in(filled(ids.iter().copied())))
         .all(ctx.db.read())
         .await?;
     let mut rows: HashMap<EventId, outbox::Model> =
@@ -265,44 +272,29 @@ async fn together(ctx: &Ctx, registry: &Registry, events: &[(Delivered, i32)]) -
     handled
 }
 
-/// One transaction for several events; those a twin has handled are left out.
 async fn share(ctx: &Ctx, consumer: &dyn Consumer, events: &[&Delivered]) -> Result<()> {
+    for group in consumer.groups(events) {
+        Box::pin(at_once(ctx, consumer, &group)).await?;
+    }
+    Ok(())
+}
+
+/// One transaction for several events. Where a twin has handled one of them, none is handled here: which, is known event by event.
+async fn at_once(ctx: &Ctx, consumer: &dyn Consumer, events: &[&Delivered]) -> Result<()> {
+    // An event that came twice is handled once.
+    let mut seen = HashSet::new();
+    let mut mine = events.to_vec();
+    mine.retain(|event| seen.insert(event.id));
     let tx = ctx.db.begin_write().await?;
-    let mut insert = Query::insert();
-    insert.into_table(inbox::Entity).columns([
-        inbox::Column::Consumer,
-        inbox::Column::EventId,
-        inbox::Column::HandledAt,
-    ]);
-    for event in events {
-        let row: [Expr; 3] = [
-            consumer.name().into(),
-            event.id.0.into(),
-            ctx.env.now().into(),
-        ];
-        insert.values(row).map_err(AppError::internal)?;
-    }
-    insert
-        .on_conflict(
-            OnConflict::columns([inbox::Column::Consumer, inbox::Column::EventId])
-                .do_nothing()
-                .to_owned(),
-        )
-        .returning_col(inbox::Column::EventId);
-    let fresh = tx.query_all(&insert).await?;
-    let mut fresh = fresh
-        .iter()
-        .map(|row| row.try_get::<Uuid>("", "event_id"))
-        .collect::<Result<HashSet<_>, _>>()?;
-    let mine: Vec<&Delivered> = events
-        .iter()
-        // An event that came twice is handled once.
-        .filter(|event| fresh.remove(&event.id.0))
-        .copied()
-        .collect();
-    if !mine.is_empty() {
-        consumer.handle_all(ctx, &tx, &mine).await?;
-    }
+    let mut rows = Rows::default();
+    let inbox = mine.iter().map(|event| inbox::ActiveModel {
+        consumer: Set(consumer.name().to_owned()),
+        event_id: Set(event.id),
+        handled_at: Set(ctx.env.now()),
+    });
+    rows.add_new(inbox, &[inbox::Column::Consumer, inbox::Column::EventId])?;
+    rows.write(&tx).await?;
+    consumer.handle_all(ctx, &tx, &mine).await?;
     ctx.commit(tx).await
 }
 
@@ -336,13 +328,14 @@ async fn finish(ctx: &Ctx, done: &[EventId]) -> Result<()> {
     if done.is_empty() {
         return Ok(());
     }
-    let tx = ctx.db.begin_write().await?;
-    outbox::Entity::update_many()
-        .col_expr(outbox::Column::DoneAt, Expr::value(Some(ctx.env.now())))
-        .filter(outbox::Column::Id.is_in(done.iter().copied()))
-        .exec(&tx)
-        .await?;
-    ctx.commit(tx).await
+    let update = Query::update()
+        .table(outbox::Entity)
+        .value(outbox::Column::DoneAt, ctx.env.now())
+        .and_where(outbox::Column::Id.is_in(filled(done.iter().copied())))
+        .to_owned();
+    // A mark that is lost brings the event again, and the inbox knows it.
+    ctx.db.mark(update).await?;
+    Ok(())
 }
 
 /// A consumer that panics has failed like any other; the loop that called it lives on.

@@ -7,13 +7,13 @@ use crate::{kernel::Result, platform::Ctx};
 use chrono::{DateTime, Utc};
 use entity::outbox::{Column, Entity};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter,
     sea_query::{Expr, LockBehavior, LockType, Order, Query},
 };
 use uuid::Uuid;
 
 /// Rows handed over at once.
-const BATCH: u64 = 256;
+pub(super) const FULL: usize = 256;
 /// An event that was handed over so many claim times ago and is not finished is handed over again: its relay may have
 /// died between marking and publishing, or its consumer with the queue's only copy.
 const STALE_AFTER: i32 = 10;
@@ -59,42 +59,50 @@ fn unfinished() -> Condition {
         .add(Column::DeadAt.is_null())
 }
 
+/// What was never handed over; when there is none, what was handed over long ago and is not finished.
 async fn claim(ctx: &Ctx, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
-    // A cheap look first: an idle relay must not take the writer.
-    let stale = now.checked_sub_signed(ctx.config.queue.claim_after.get() * STALE_AFTER);
-    let unpublished = Condition::any()
-        .add(Column::PublishedAt.is_null())
-        .add(Column::PublishedAt.lt(stale.unwrap_or(DateTime::<Utc>::MIN_UTC)));
+    let mut ids = take(ctx, now, Column::PublishedAt.is_null()).await?;
+    if ids.is_empty() {
+        let stale = now.checked_sub_signed(ctx.config.queue.claim_after.get() * STALE_AFTER);
+        let stale = Column::PublishedAt.lt(stale.unwrap_or(DateTime::<Utc>::MIN_UTC));
+        ids = take(ctx, now, stale).await?;
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Marks as published what is due of these, and says which rows that were.
+async fn take(ctx: &Ctx, now: DateTime<Utc>, which: Expr) -> Result<Vec<Uuid>> {
     let ready = Condition::any()
         .add(Column::RetryAt.is_null())
         .add(Column::RetryAt.lte(now));
-    let due = unfinished().add(unpublished).add(ready);
-    let pick = Query::select()
+    let mut pick = Query::select()
         .column(Column::Id)
         .from(Entity)
-        .cond_where(due)
+        .cond_where(unfinished().add(which).add(ready))
         .order_by(Column::Id, Order::Asc)
-        .limit(BATCH)
+        .limit(u64::try_from(FULL).unwrap_or(u64::MAX))
         .to_owned();
-    if ctx.db.read().query_all(&pick).await?.is_empty() {
-        return Ok(Vec::new());
+    if ctx.db.backend() == DbBackend::Sqlite {
+        // A cheap look first: an idle relay must not take the writer.
+        if ctx.db.read().query_all(&pick).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+    } else {
+        pick.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
-    let mut pick = pick;
-    pick.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     let update = Query::update()
         .table(Entity)
         .value(Column::PublishedAt, now)
         .and_where(Expr::col(Column::Id).in_subquery(pick))
         .returning_col(Column::Id)
         .to_owned();
-    let tx = ctx.db.begin_write().await?;
-    let rows = tx.query_all(&update).await?;
-    tx.commit().await?;
-    let mut ids = rows
+    // A mark that is lost lets the event be published again, which is harmless.
+    let rows = ctx.db.mark(update).await?;
+    let ids = rows
         .iter()
         .map(|row| row.try_get::<Uuid>("", "id"))
         .collect::<Result<Vec<_>, _>>()?;
-    ids.sort_unstable();
     Ok(ids)
 }
 

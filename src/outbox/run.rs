@@ -12,6 +12,8 @@ use tokio::{sync::watch, task::JoinHandle};
 
 /// How often an unwoken relay looks: other nodes' events and retries come this late at most.
 const POLL: Duration = Duration::from_millis(200);
+/// How long a relay that found little waits for more.
+const GATHER: Duration = Duration::from_millis(4);
 /// Pause after a fault, so that a dead database is not hammered.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -69,7 +71,7 @@ pub fn start_knocking(ctx: &Ctx) -> Workers {
 }
 
 /// Knocks in a row are one.
-const KNOCK: Duration = Duration::from_millis(2);
+const KNOCK: Duration = Duration::from_millis(4);
 
 async fn knocking(ctx: Ctx) -> Result<()> {
     if tokio::time::timeout(POLL, ctx.wake.notified())
@@ -129,8 +131,11 @@ where
 }
 
 async fn relaying(ctx: Ctx) -> Result<()> {
-    if relay::once(&ctx).await? == 0 {
-        tokio::time::timeout(POLL, ctx.wake.notified()).await.ok();
+    match relay::once(&ctx).await? {
+        0 => drop(tokio::time::timeout(POLL, ctx.wake.notified()).await),
+        // Those who write keep writing: what comes in the next moment goes together, instead of each by itself.
+        few if few < relay::FULL => tokio::time::sleep(GATHER).await,
+        _ => {}
     }
     Ok(())
 }

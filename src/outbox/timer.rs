@@ -3,7 +3,7 @@
 use super::append::raw;
 use crate::{
     kernel::{Env, Result},
-    platform::Ctx,
+    platform::{Ctx, Rows},
 };
 use chrono::{DateTime, Utc};
 use entity::{ids::TimerId, timer};
@@ -11,7 +11,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect,
-    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+    sea_query::{Expr, LockBehavior, LockType},
 };
 use uuid::Uuid;
 
@@ -30,22 +30,22 @@ pub async fn schedule(
     subject: impl Into<Uuid>,
     due_at: DateTime<Utc>,
 ) -> Result<()> {
-    schedule_all(tx, env, vec![(kind, subject.into(), due_at)]).await
+    let mut rows = Rows::default();
+    add(&mut rows, env, vec![(kind, subject.into(), due_at)])?;
+    rows.write(tx).await
 }
 
-/// As [`schedule`], several at once.
+/// As [`schedule`], several at once, written together with other rows.
 ///
 /// # Errors
-/// A database fault.
-pub async fn schedule_all(
-    tx: &DatabaseTransaction,
+/// None in practice; `internal` when a column is not set.
+pub fn add(
+    rows: &mut Rows,
     env: &Env,
     due: Vec<(&'static str, Uuid, DateTime<Utc>)>,
 ) -> Result<()> {
-    if due.is_empty() {
-        return Ok(());
-    }
-    let rows = due
+    use timer::Column::{CancelledAt, DueAt, FiredAt, Kind, SubjectId};
+    let timers = due
         .into_iter()
         .map(|(kind, subject, due_at)| timer::ActiveModel {
             id: Set(env.id::<TimerId>()),
@@ -56,18 +56,7 @@ pub async fn schedule_all(
             cancelled_at: Set(None),
             created_at: Set(env.now()),
         });
-    let again = OnConflict::columns([timer::Column::Kind, timer::Column::SubjectId])
-        .update_columns([
-            timer::Column::DueAt,
-            timer::Column::FiredAt,
-            timer::Column::CancelledAt,
-        ])
-        .to_owned();
-    timer::Entity::insert_many(rows)
-        .on_conflict(again)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
+    rows.overwriting(timers, &[Kind, SubjectId], &[DueAt, FiredAt, CancelledAt])
 }
 
 /// Sets the timer unless one of this kind and subject is waiting already: for the house's own clocks at start.

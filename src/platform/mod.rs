@@ -10,6 +10,7 @@ mod db;
 pub mod limiter;
 pub mod picture;
 pub mod queue;
+mod rows;
 pub mod sealed;
 pub mod test_clock;
 pub mod vault;
@@ -17,4 +18,5 @@ pub mod wechat;
 
 pub use bell::Bell;
 pub use ctx::Ctx;
-pub use db::{Db, OneByKey, statement};
+pub use db::{Db, OneByKey, filled, statement};
+pub use rows::Rows;

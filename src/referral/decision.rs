@@ -2,7 +2,7 @@
 
 use crate::{
     kernel::Result,
-    platform::Ctx,
+    platform::{Ctx, Rows},
     rule::{BlockedBy, Decision, EventKind, Outcome},
 };
 use entity::{
@@ -10,11 +10,8 @@ use entity::{
     ids::{AccountId, BookingId, DecisionId, EventId},
     values::DecisionOutcome,
 };
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
+use sea_orm::ActiveValue::Set;
 use serde_json::json;
-
-/// Rows a statement writes; SQLite takes 32,766 parameters.
-const AT_ONCE: usize = 1_000;
 
 /// The engine's outcome as stored.
 pub(super) fn stored(outcome: Outcome) -> DecisionOutcome {
@@ -41,27 +38,14 @@ pub(super) struct New<'a> {
     pub(super) effects: Vec<String>,
 }
 
-/// Stores them; the same event, customer and rule are stored once.
-pub(super) async fn record_all(ctx: &Ctx, tx: &DatabaseTransaction, all: &[New<'_>]) -> Result<()> {
-    if all.is_empty() {
-        return Ok(());
-    }
-    for some in all.chunks(AT_ONCE) {
-        let rows = some.iter().map(|new| row(ctx, new));
-        decision::Entity::insert_many(rows.collect::<Result<Vec<_>>>()?)
-            .on_conflict(
-                OnConflict::columns([
-                    decision::Column::EventId,
-                    decision::Column::CustomerId,
-                    decision::Column::RuleId,
-                ])
-                .do_nothing()
-                .to_owned(),
-            )
-            .exec_without_returning(tx)
-            .await?;
-    }
-    Ok(())
+/// Decisions about to be written; the same event, customer and rule are stored once.
+pub(super) fn add(ctx: &Ctx, to: &mut Rows, all: &[New<'_>]) -> Result<()> {
+    use decision::Column::{CustomerId, EventId as Event, RuleId};
+    let rows = all.iter().map(|new| row(ctx, new));
+    to.add(
+        rows.collect::<Result<Vec<_>>>()?,
+        &[Event, CustomerId, RuleId],
+    )
 }
 
 fn row(ctx: &Ctx, new: &New<'_>) -> Result<decision::ActiveModel> {

@@ -4,9 +4,9 @@ use super::{
     facts::Said,
     forgetting::Forgetting,
     judge,
-    live::{LiveSet, live_at},
+    live::{LiveSet, live_at, settled_at},
     retention::Retention,
-    schedule, tenure,
+    schedule,
 };
 use crate::{
     benefit::{Qualified, Redeemed, Reversed},
@@ -107,6 +107,10 @@ impl Consumer for Engine {
         true
     }
 
+    fn groups<'a>(&self, events: &[&'a Delivered]) -> Vec<Vec<&'a Delivered>> {
+        rounds(events)
+    }
+
     async fn handle_all(
         &self,
         ctx: &Ctx,
@@ -119,15 +123,13 @@ impl Consumer for Engine {
         }
         // Before every other lock: until the transaction ends nobody changes versions.
         let versions = by_version(ctx, tx, cases).await?;
-        // Consents of everybody next: a round that locked its own while counters of the round before are held could wait in a
-        // circle with somebody who takes them in the right order.
+        // Consents of everybody next, then counters: whoever takes both takes them in this order.
         let people = versions.iter().flat_map(|(_, cases)| cases);
-        judge::lock(ctx, tx, people).await?;
+        let stands = judge::lock(ctx, tx, people).await?;
         for (live, cases) in versions {
             let listening = |case: &Case| live.rules.listens_to(case.event.kind);
-            for round in rounds(cases.into_iter().filter(listening)) {
-                Box::pin(judge::all(ctx, tx, &live, &round)).await?;
-            }
+            let cases: Vec<Case> = cases.into_iter().filter(listening).collect();
+            Box::pin(judge::all(ctx, tx, (&live, &stands), &cases)).await?;
         }
         Ok(())
     }
@@ -143,14 +145,19 @@ async fn by_version(
     let (Some(first), Some(last)) = (moments().min(), moments().max()) else {
         return Ok(Vec::new());
     };
-    // The newest first: it settles a switch whose moment has come.
-    let newest = live_at(ctx, tx, last).await?;
-    if first == last || !tenure::switched(tx, (first, last)).await? {
+    let (newest, since) = if let [one] = cases.as_slice() {
+        // Whoever judges a single event puts a set in force whose moment has come.
+        live_at(ctx, tx, one.occurred_at).await?
+    } else {
+        settled_at(tx, last).await?
+    };
+    // A rollback may bring the same set back within them: what counts is whether a span began in between.
+    if first == last || !(first < since && since <= last) {
         return Ok(vec![(newest, cases)]);
     }
     let mut found: Vec<(Arc<LiveSet>, Vec<Case>)> = Vec::new();
     for case in cases {
-        let live = live_at(ctx, tx, case.occurred_at).await?;
+        let (live, _) = settled_at(tx, case.occurred_at).await?;
         match found.last_mut() {
             Some((set, cases)) if set.id == live.id => cases.push(case),
             _ => found.push((live, vec![case])),
@@ -178,20 +185,21 @@ fn case(event: &Delivered) -> Result<Option<Case>> {
     }))
 }
 
-/// Cases that may be judged together: of one kind, because a kind has its own facts, and each about other people than the
-/// rest, because what is done for a case changes what the next one about the same people finds. Their order stays.
-fn rounds(cases: impl Iterator<Item = Case>) -> Vec<Vec<Case>> {
-    let mut rounds: Vec<Vec<Case>> = Vec::new();
+/// Events that may be judged together: of one kind, because a kind has its own facts, and each about other people than the
+/// rest, because what is done for one changes what the next one about the same people finds. Their order stays.
+fn rounds<'a>(events: &[&'a Delivered]) -> Vec<Vec<&'a Delivered>> {
+    let mut rounds: Vec<Vec<&Delivered>> = Vec::new();
     let mut last: HashMap<AccountId, usize> = HashMap::new();
-    for case in cases {
-        let people = [Some(case.customer), case.told.invitee_id];
+    for event in events {
+        // One that cannot be read is about nobody here, and fails where it is handled.
+        let case = case(event).ok().flatten();
+        let people = case.map_or([None; 2], |case| {
+            [Some(case.customer), case.told.invitee_id]
+        });
         let after = people.iter().flatten().filter_map(|one| last.get(one));
         let from = after.max().map_or(0, |round| round + 1);
-        let fits = |round: &Vec<Case>| {
-            round
-                .first()
-                .is_some_and(|one: &Case| one.event.kind == case.event.kind)
-        };
+        let fits =
+            |round: &Vec<&Delivered>| round.first().is_some_and(|one| one.kind == event.kind);
         let found = rounds.iter().skip(from).position(fits);
         let place = found.map_or(rounds.len(), |place| from + place);
         if place == rounds.len() {
@@ -201,7 +209,7 @@ fn rounds(cases: impl Iterator<Item = Case>) -> Vec<Vec<Case>> {
             last.insert(one, place);
         }
         if let Some(round) = rounds.get_mut(place) {
-            round.push(case);
+            round.push(event);
         }
     }
     rounds
@@ -230,5 +238,56 @@ impl Case {
         self.told
             .booking_id
             .filter(|_| self.told.referral_id.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    fn event(number: u128, kind: &str, customer: u128, friend: Option<u128>) -> Delivered {
+        let person = |number| Uuid::from_u128(number).to_string();
+        Delivered {
+            id: entity::ids::EventId(Uuid::from_u128(number)),
+            kind: format!("{kind}.v1"),
+            subject: None,
+            payload: json!({ "customer_id": person(customer), "invitee_id": friend.map(person) }),
+            occurred_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn grouped(events: &[Delivered]) -> Vec<Vec<u128>> {
+        let events: Vec<&Delivered> = events.iter().collect();
+        let number = |event: &&Delivered| event.id.0.as_u128();
+        rounds(&events)
+            .iter()
+            .map(|round| round.iter().map(number).collect())
+            .collect()
+    }
+
+    #[test]
+    fn events_of_one_kind_about_different_people_are_judged_together() {
+        let events = [1, 2, 3].map(|one| event(one, "rating.submitted", one, None));
+        assert_eq!(grouped(&events), [[1, 2, 3]]);
+    }
+
+    #[test]
+    fn events_about_one_person_keep_their_order_also_when_he_is_the_friend() {
+        let events = [
+            event(1, "rating.submitted", 7, None),
+            event(2, "referral.redeemed", 8, Some(7)),
+            event(3, "rating.submitted", 8, None),
+            event(4, "rating.submitted", 9, None),
+        ];
+        assert_eq!(grouped(&events), [vec![1, 4], vec![2], vec![3]]);
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_read_holds_up_nobody() {
+        let mut events = [1, 2].map(|one| event(one, "rating.submitted", one, None));
+        events[0].payload = json!({ "customer_id": 5 });
+        assert_eq!(grouped(&events), [[1, 2]]);
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     kernel::{AppError, Cursor, Result},
-    platform::{Ctx, vault},
+    platform::{Ctx, Rows, vault},
     rule::{EventKind, Facts, Value as Fact},
 };
 use entity::{
@@ -11,14 +11,11 @@ use entity::{
     ids::{AccountId, BookingId, EvaluationId, EventId},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
-
-/// Rows a statement writes; SQLite takes 32,766 parameters.
-const AT_ONCE: usize = 1_000;
 
 /// Which consents stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +42,8 @@ fn shape_id(names: &[&str]) -> i64 {
     u64::from_str_radix(head, 16).map_or(0, |bits| i64::from_be_bytes(bits.to_be_bytes()))
 }
 
-/// Stores evaluations; the same event and person are stored once.
-pub(super) async fn record_all(ctx: &Ctx, tx: &DatabaseTransaction, all: &[New<'_>]) -> Result<()> {
-    if all.is_empty() {
-        return Ok(());
-    }
+/// Evaluations about to be written; the same event and person are stored once.
+pub(super) fn add(ctx: &Ctx, to: &mut Rows, all: &[New<'_>]) -> Result<()> {
     let mut shapes = BTreeMap::new();
     let mut rows = Vec::with_capacity(all.len());
     for one in all {
@@ -79,25 +73,9 @@ pub(super) async fn record_all(ctx: &Ctx, tx: &DatabaseTransaction, all: &[New<'
             names: Set(json!(names)),
             created_at: Set(ctx.env.now()),
         });
-    fact_shape::Entity::insert_many(shapes)
-        .on_conflict(
-            OnConflict::column(fact_shape::Column::Id)
-                .do_nothing()
-                .to_owned(),
-        )
-        .exec_without_returning(tx)
-        .await?;
-    for some in rows.chunks(AT_ONCE) {
-        evaluation::Entity::insert_many(some.to_vec())
-            .on_conflict(
-                OnConflict::columns([evaluation::Column::EventId, evaluation::Column::CustomerId])
-                    .do_nothing()
-                    .to_owned(),
-            )
-            .exec_without_returning(tx)
-            .await?;
-    }
-    Ok(())
+    to.add(shapes, &[fact_shape::Column::Id])?;
+    let key = [evaluation::Column::EventId, evaluation::Column::CustomerId];
+    to.add(rows, &key)
 }
 
 /// The names behind the numbers; a few for the life of a deployment.

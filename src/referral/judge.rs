@@ -11,7 +11,7 @@ use crate::{
     benefit::{self, Applied, Cause},
     consent::{self, PartnerEvents, Purpose as _, ReferralLink, ReferralProfiling, Stands},
     kernel::Result,
-    platform::Ctx,
+    platform::{Ctx, Rows},
     rule::{
         self, BlockedBy, ConsentNeed, Decision, EventKind, FactRef, Facts, Outcome, ResolvedEffect,
         Whose,
@@ -21,24 +21,23 @@ use entity::ids::{AccountId, EventId};
 use sea_orm::DatabaseTransaction;
 use std::collections::BTreeSet;
 
-/// Cases of one kind, each about other people. Consents first, then every counter the fired effects need, then the effects:
-/// one order for all, so that two batches never wait for each other.
+/// Cases of one kind, each about other people, under the consents the caller has locked. Every counter the fired effects need
+/// comes before the effects: one order for all, so that two batches never wait for each other.
 pub(super) async fn all(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
-    live: &LiveSet,
+    (live, stands): (&LiveSet, &Stands),
     cases: &[Case],
 ) -> Result<()> {
     let Some(kind) = cases.first().map(|case| case.event.kind) else {
         return Ok(());
     };
-    let stands = lock(ctx, tx, cases.iter()).await?;
     let mut cases: Vec<&Case> = cases.iter().collect();
     if let EventKind::Partner(_) = kind {
         // What a third party tells rests on a consent of its own; without it the event never was (PIPL-13).
         cases.retain(|case| stands.record(case.customer, PartnerEvents::KEY).is_some());
     }
-    let mut judged = read(ctx, tx, (live, kind), (&cases, &stands)).await?;
+    let mut judged = read(ctx, tx, (live, kind), (&cases, stands)).await?;
     let binding = live.rules.matcher(kind).map(rule::Matcher::binding);
     let Some(mut binding) = binding else {
         return Ok(());
@@ -46,8 +45,16 @@ pub(super) async fn all(
     for one in &mut judged {
         one.decide(ctx, live, &mut binding);
     }
-    act(ctx, tx, live, &stands, &mut judged).await?;
-    record(ctx, tx, live, &judged).await
+    // What was known, then the counters everything that fired needs: nobody waits for a counter while rows are written that
+    // have nothing to do with it.
+    let mut rows = Rows::default();
+    remember(ctx, live, &judged, &mut rows)?;
+    benefit::add_counters(&mut rows, &ctx.env, counters(live, &judged))?;
+    rows.write(tx).await?;
+    let mut rows = Rows::default();
+    act(ctx, tx, (live, stands), &mut judged, &mut rows).await?;
+    record(ctx, live, &judged, &mut rows)?;
+    rows.write(tx).await
 }
 
 /// Purposes the people of the cases have granted, under locks that last as long as the transaction (CR-36): a withdrawal
@@ -210,32 +217,39 @@ fn cause(live: &LiveSet, case: &Case, one: &Decision) -> Cause {
     }
 }
 
+/// The counters the effects of what fired look at.
+fn counters(live: &LiveSet, judged: &[Judged<'_>]) -> Vec<String> {
+    let mut keys = Vec::new();
+    for one in judged {
+        for made in one.decisions.iter().filter(|made| made.fired()) {
+            let cause = cause(live, one.case, &made.decision);
+            let effects = made.decision.effects.iter();
+            keys.extend(effects.flat_map(|effect| benefit::counters(&cause, effect)));
+        }
+    }
+    keys
+}
+
 /// Carries out the effects of what fired. If something stands in the way of all effects of a decision, it is held; if their
 /// cause is gone, nothing follows.
 async fn act(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
-    live: &LiveSet,
-    stands: &Stands,
+    (live, stands): (&LiveSet, &Stands),
     judged: &mut [Judged<'_>],
+    rows: &mut Rows,
 ) -> Result<()> {
     let mut fired: Vec<(Cause, &mut Made)> = Vec::new();
     for one in judged {
-        for made in &mut one.decisions {
-            if made.decision.outcome == Outcome::Fired {
-                fired.push((cause(live, one.case, &made.decision), made));
-            }
+        for made in one.decisions.iter_mut().filter(|made| made.fired()) {
+            fired.push((cause(live, one.case, &made.decision), made));
         }
     }
     let effects: Vec<(&Cause, &ResolvedEffect)> = fired
         .iter()
         .flat_map(|(cause, made)| made.decision.effects.iter().map(move |one| (cause, one)))
         .collect();
-    let keys = effects
-        .iter()
-        .flat_map(|(cause, one)| benefit::counters(cause, one));
-    benefit::hold_counters(tx, &ctx.env, keys.collect()).await?;
-    let applied = benefit::apply_all(ctx, tx, (&live.rules, stands), &effects).await?;
+    let applied = benefit::apply_all(ctx, tx, (&live.rules, stands), &effects, rows).await?;
     let mut applied = applied.into_iter();
     for (_, made) in &mut fired {
         let many = made.decision.effects.len();
@@ -245,6 +259,10 @@ async fn act(
 }
 
 impl Made {
+    fn fired(&self) -> bool {
+        self.decision.outcome == Outcome::Fired
+    }
+
     fn settle(&mut self, applied: impl Iterator<Item = Applied>) {
         let (mut blocked, mut undone) = (None, false);
         for one in applied {
@@ -268,12 +286,8 @@ impl Made {
     }
 }
 
-async fn record(
-    ctx: &Ctx,
-    tx: &DatabaseTransaction,
-    live: &LiveSet,
-    judged: &[Judged<'_>],
-) -> Result<()> {
+/// What was known about everybody when he was judged.
+fn remember(ctx: &Ctx, live: &LiveSet, judged: &[Judged<'_>], rows: &mut Rows) -> Result<()> {
     let evaluations: Vec<_> = judged
         .iter()
         .map(|one| evaluation::New {
@@ -286,7 +300,10 @@ async fn record(
             occurred_at: one.case.occurred_at,
         })
         .collect();
-    evaluation::record_all(ctx, tx, &evaluations).await?;
+    evaluation::add(ctx, rows, &evaluations)
+}
+
+fn record(ctx: &Ctx, live: &LiveSet, judged: &[Judged<'_>], rows: &mut Rows) -> Result<()> {
     let mut decisions = Vec::new();
     for one in judged {
         decisions.extend(one.decisions.iter().map(|made| decision::New {
@@ -296,5 +313,5 @@ async fn record(
             effects: made.done.clone(),
         }));
     }
-    decision::record_all(ctx, tx, &decisions).await
+    decision::add(ctx, rows, &decisions)
 }

@@ -16,18 +16,20 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction,
-    DbBackend, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
 
 /// Which set was live at a moment, with the next moment a set waits for.
 #[derive(Debug, FromQueryResult)]
 pub(super) struct Covering {
     pub(super) ruleset_id: RulesetId,
+    /// Since when.
+    pub(super) from_at: DateTime<Utc>,
     next_at: Option<DateTime<Utc>>,
 }
 
 /// A look-up in two indexes. What is older than the first span belongs to the first.
-const COVERING: &str = "SELECT t.ruleset_id, \
+const COVERING: &str = "SELECT t.ruleset_id, t.from_at, \
     (SELECT MIN(r.publish_at) FROM ruleset r WHERE r.status = 'scheduled') AS next_at FROM ruleset_tenure t \
     WHERE t.from_at = COALESCE((SELECT MAX(m.from_at) FROM ruleset_tenure m WHERE m.from_at <= ?), \
     (SELECT MIN(f.from_at) FROM ruleset_tenure f))";
@@ -78,17 +80,6 @@ pub(super) async fn next_at(db: &impl ConnectionTrait) -> Result<Option<DateTime
         .await?
         .pop();
     Ok(next.flatten())
-}
-
-/// Whether a span began after one moment and not after another: a rollback may bring the same set back within them.
-pub(super) async fn switched(
-    db: &impl ConnectionTrait,
-    (after, until): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<bool> {
-    let between = ruleset_tenure::Entity::find()
-        .filter(ruleset_tenure::Column::FromAt.gt(after))
-        .filter(ruleset_tenure::Column::FromAt.lte(until));
-    Ok(between.count(db).await? > 0)
 }
 
 /// The open span.

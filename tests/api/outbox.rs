@@ -1,15 +1,15 @@
 //! Events survive what machines do: crashes, retries, a queue that forgets.
 
-use chrono::{DateTime, Utc};
-use entity::ids::AccountId;
+use chrono::{DateTime, SubsecRound, Utc};
+use entity::{ids::AccountId, outbox as event};
 use linjian::{
     kernel::{AppError, Code, Result},
     outbox::{self, Consumer, Delivered, Event, Registry, timer},
-    platform::Ctx,
+    platform::{Ctx, Rows},
 };
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicU32, Ordering},
@@ -266,5 +266,58 @@ on_both! {
         ctx.test_clock.as_ref().unwrap().advance(chrono::Duration::seconds(5));
         outbox::drain(ctx, &registry).await.unwrap();
         assert_eq!(heard(&listener), [3]);
+    }
+
+    async fn rows_come_back_as_they_were_written_and_stay_when_written_again(app) {
+        let ctx = app.ctx();
+        let at: DateTime<Utc> = "2026-06-01T02:03:04.567891999Z".parse().unwrap();
+        let rows = [("引号\"、\\ 与换行\n🙂", Some(Uuid::nil()), i32::MIN, json!({"深": [1, null, "x"]})), ("", None, i32::MAX, json!([]))];
+        let rows = rows.map(|(text, subject, attempts, payload)| event::ActiveModel {
+            id: Set(ctx.env.id()),
+            kind: Set(text.to_owned()),
+            subject_id: Set(subject),
+            payload: Set(payload),
+            occurred_at: Set(at),
+            published_at: Set(None),
+            done_at: Set(Some(at)),
+            attempts: Set(attempts),
+            retry_at: Set(None),
+            dead_at: Set(None),
+            last_error: Set(subject.map(|_| "出错".to_owned())),
+        });
+        let write = async |rows: Vec<event::ActiveModel>| {
+            let tx = ctx.db.begin_write().await.unwrap();
+            let (mut all, key) = (Rows::default(), [event::Column::Id]);
+            all.overwriting(rows, &key, &[event::Column::Attempts]).unwrap();
+            all.write(&tx).await.unwrap();
+            ctx.commit(tx).await.unwrap();
+        };
+        write(rows.to_vec()).await;
+        let read = async |id: &event::ActiveModel| {
+            let found = event::Entity::find_by_id(id.id.clone().unwrap()).one(ctx.db.read()).await.unwrap();
+            found.unwrap()
+        };
+        let micros = at.trunc_subsecs(6);
+        for row in &rows {
+            let (found, row) = (read(row).await, row.clone());
+            assert_eq!((found.kind, found.subject_id, found.payload), (row.kind.unwrap(), row.subject_id.unwrap(), row.payload.unwrap()));
+            assert_eq!((found.attempts, found.last_error), (row.attempts.unwrap(), row.last_error.unwrap()));
+            assert_eq!((found.occurred_at.trunc_subsecs(6), found.done_at.map(|at| at.trunc_subsecs(6))), (micros, Some(micros)));
+        }
+        let mut again = rows[0].clone();
+        (again.kind, again.attempts) = (Set("anders".to_owned()), Set(7));
+        write(vec![again.clone()]).await;
+        let found = read(&again).await;
+        assert_eq!((found.kind, found.attempts), (rows[0].kind.clone().unwrap(), 7));
+        // Where rows must be new, one that is there already lets none through.
+        let tx = ctx.db.begin_write().await.unwrap();
+        let mut all = Rows::default();
+        let mut unknown = rows[1].clone();
+        unknown.id = Set(ctx.env.id());
+        all.add_new([unknown.clone(), again], &[event::Column::Id]).unwrap();
+        assert!(all.write(&tx).await.is_err());
+        drop(tx);
+        let found = event::Entity::find_by_id(unknown.id.unwrap()).one(ctx.db.read()).await.unwrap();
+        assert!(found.is_none());
     }
 }
