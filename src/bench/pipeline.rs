@@ -145,7 +145,7 @@ async fn at_rate(ctx: &Ctx, load: Load, visits: Vec<Visit>) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     looking.abort();
-    let (invited, others) = watch.result();
+    let (invited, others) = watch.result(ctx).await?;
     println!(
         "匀速:{total} 条评分,用时 {:.1} s({:.0} 条/秒);生成邀约 {},按规则不邀约 {others},未处理 {}",
         offered.as_secs_f64(),

@@ -1,24 +1,41 @@
 //! Seeing what became of events: from a rating's commit to its evaluation, which commits together with its invitation.
+//!
+//! The load shares the machine with what it measures, so a look costs as little as it can: evaluations carry the time in their
+//! ids, and only the newest are read.
 
-use crate::{kernel::Result, platform::Ctx};
-use entity::{decision, evaluation, ids::EventId, values::DecisionOutcome};
+use crate::{
+    kernel::Result,
+    platform::{Ctx, filled},
+};
+use chrono::Duration as Span;
+use entity::{
+    decision, evaluation,
+    ids::{EvaluationId, EventId},
+    values::DecisionOutcome,
+};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
+use uuid::{NoContext, Timestamp, Uuid};
 
 /// How often is looked; a figure is never better than what happened, and worse by this at most.
-const EVERY: Duration = Duration::from_millis(3);
+const EVERY: Duration = Duration::from_millis(4);
+/// How far back a look goes: an id is drawn when the event is judged, a little before its transaction commits.
+const BACK: Span = Span::milliseconds(120);
+/// Every so many looks those are asked about that no look has found.
+const STRAYS: u32 = 50;
 /// Events asked about at once.
-const MOST: usize = 2_000;
+const MOST: usize = 1_000;
 
 /// What is waited for, and what came.
 #[derive(Default)]
 pub(super) struct Watch {
     waiting: Mutex<HashMap<EventId, Instant>>,
-    seen: Mutex<Vec<(Duration, bool)>>,
+    seen: Mutex<Vec<(EventId, Duration)>>,
+    looks: std::sync::atomic::AtomicU32,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -39,45 +56,59 @@ impl Watch {
     /// Looks once: an evaluation that is visible is committed, and with it the decision and the invitation it led to.
     pub(super) async fn look(&self, ctx: &Ctx) -> Result<()> {
         tokio::time::sleep(EVERY).await;
-        let asked: Vec<EventId> = lock(&self.waiting).keys().take(MOST).copied().collect();
-        if !asked.is_empty() {
-            let judged: Vec<EventId> = evaluation::Entity::find()
-                .select_only()
-                .column(evaluation::Column::EventId)
-                .filter(evaluation::Column::EventId.is_in(asked))
-                .into_tuple()
-                .all(ctx.db.read())
-                .await?;
-            let now = Instant::now();
-            let fired: Vec<EventId> = decision::Entity::find()
-                .select_only()
-                .column(decision::Column::EventId)
-                .filter(decision::Column::EventId.is_in(judged.iter().copied()))
-                .filter(decision::Column::Outcome.eq(DecisionOutcome::Fired))
-                .into_tuple()
-                .all(ctx.db.read())
-                .await?;
-            let fired: HashSet<EventId> = fired.into_iter().collect();
-            let (mut waiting, mut seen) = (lock(&self.waiting), lock(&self.seen));
-            for event in judged {
-                if let Some(since) = waiting.remove(&event) {
-                    seen.push((now - since, fired.contains(&event)));
-                }
+        let looks = self
+            .looks
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let judged = evaluation::Entity::find()
+            .select_only()
+            .column(evaluation::Column::EventId);
+        let judged = if looks % STRAYS == STRAYS - 1 {
+            let strays: Vec<EventId> = lock(&self.waiting).keys().take(MOST).copied().collect();
+            judged.filter(evaluation::Column::EventId.is_in(filled(strays)))
+        } else {
+            judged.filter(evaluation::Column::Id.gt(since(ctx)))
+        };
+        let judged: Vec<EventId> = judged.into_tuple().all(ctx.db.read()).await?;
+        let now = Instant::now();
+        let (mut waiting, mut seen) = (lock(&self.waiting), lock(&self.seen));
+        for event in judged {
+            if let Some(since) = waiting.remove(&event) {
+                seen.push((event, now - since));
             }
         }
         Ok(())
     }
 
     /// Latencies of the events that led to an invitation, ascending, and how many did not.
-    pub(super) fn result(&self) -> (Vec<Duration>, usize) {
-        let seen = lock(&self.seen);
-        let mut invited: Vec<Duration> = seen
-            .iter()
-            .filter(|(_, invited)| *invited)
-            .map(|(took, _)| *took)
-            .collect();
+    pub(super) async fn result(&self, ctx: &Ctx) -> Result<(Vec<Duration>, usize)> {
+        let seen = lock(&self.seen).clone();
+        let mut fired: HashSet<EventId> = HashSet::new();
+        for some in seen.chunks(MOST) {
+            let some = filled(some.iter().map(|(event, _)| *event));
+            let found: Vec<EventId> = decision::Entity::find()
+                .select_only()
+                .column(decision::Column::EventId)
+                .filter(decision::Column::EventId.is_in(some))
+                .filter(decision::Column::Outcome.eq(DecisionOutcome::Fired))
+                .into_tuple()
+                .all(ctx.db.read())
+                .await?;
+            fired.extend(found);
+        }
+        let led = seen.iter().filter(|(event, _)| fired.contains(event));
+        let mut invited: Vec<Duration> = led.map(|(_, took)| *took).collect();
         invited.sort_unstable();
         let others = seen.len() - invited.len();
-        (invited, others)
+        Ok((invited, others))
     }
+}
+
+/// The smallest id an evaluation of the last moments can have.
+fn since(ctx: &Ctx) -> EvaluationId {
+    let from = ctx.env.now() - BACK;
+    let seconds = u64::try_from(from.timestamp()).unwrap_or(0);
+    let at = Timestamp::from_unix(NoContext, seconds, from.timestamp_subsec_nanos());
+    let (high, _) = Uuid::new_v7(at).as_u64_pair();
+    // Only the 48 bits of the time; the rest of a v7 id is its version and chance.
+    EvaluationId(Uuid::from_u64_pair(high & !0xFFFF, 0))
 }
