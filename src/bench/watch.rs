@@ -24,7 +24,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 /// How often is looked; a figure is never better than what happened, and worse by this at most.
 const EVERY: Duration = Duration::from_millis(4);
 /// How far back a look goes: an id is drawn when the event is judged, a little before its transaction commits.
-const BACK: Span = Span::milliseconds(120);
+const BACK: Span = Span::milliseconds(300);
 /// Every so many looks those are asked about that no look has found.
 const STRAYS: u32 = 50;
 /// Events asked about at once.
@@ -63,7 +63,12 @@ impl Watch {
             .select_only()
             .column(evaluation::Column::EventId);
         let judged = if looks % STRAYS == STRAYS - 1 {
-            let strays: Vec<EventId> = lock(&self.waiting).keys().take(MOST).copied().collect();
+            let mut strays: Vec<(Instant, EventId)> = lock(&self.waiting)
+                .iter()
+                .map(|(event, since)| (*since, *event))
+                .collect();
+            strays.sort_unstable();
+            let strays = strays.into_iter().take(MOST).map(|(_, event)| event);
             judged.filter(evaluation::Column::EventId.is_in(filled(strays)))
         } else {
             judged.filter(evaluation::Column::Id.gt(since(ctx)))

@@ -182,7 +182,10 @@ impl Limits {
         }
         limits.people(tx, &people, longest(wanted)).await?;
         for one in wanted {
-            if !limits.rules.contains_key(&one.cause.rule_id) {
+            // What a rule did so far costs most to know, and matters only where the person may be asked.
+            let effect_id = one.cause.effect_id(one.cause.customer_id, one.effect.slot);
+            let open = limits.personal(ctx, one, &effect_id).is_none();
+            if open && !limits.rules.contains_key(&one.cause.rule_id) {
                 let of_rule = RuleLimits::read(ctx, tx, set, one.cause).await?;
                 limits.rules.insert(one.cause.rule_id.clone(), of_rule);
             }
@@ -231,8 +234,8 @@ impl Limits {
         Ok(())
     }
 
-    /// What stands in the way of one more invitation; `None` counts it and lets it pass.
-    fn admit(&mut self, ctx: &Ctx, one: &Wanted<'_>, effect_id: &str) -> Option<Applied> {
+    /// What in the person stands in the way of one more invitation.
+    fn personal(&self, ctx: &Ctx, one: &Wanted<'_>, effect_id: &str) -> Option<Applied> {
         let cause = one.cause;
         if one.record.is_none() {
             return Some(Applied::Blocked(BlockedBy::Consent));
@@ -244,7 +247,8 @@ impl Limits {
             return Some(Applied::Blocked(BlockedBy::Suppression));
         }
         let now = self.now;
-        let past = self.asked.entry(cause.customer_id).or_default();
+        let past = self.asked.get(&cause.customer_id);
+        let past = past.map_or(&[][..], Vec::as_slice);
         let newer = |span: Duration| past.iter().filter(move |(at, _)| *at > since(now, span));
         if newer(FATIGUE).next().is_some() {
             return Some(Applied::Blocked(BlockedBy::Fatigue));
@@ -261,12 +265,22 @@ impl Limits {
         if own.iter().any(|cap| by_rule(cap) >= u64::from(cap.times)) {
             return Some(Applied::Blocked(BlockedBy::Cap));
         }
+        None
+    }
+
+    /// What stands in the way of one more invitation; `None` counts it and lets it pass.
+    fn admit(&mut self, ctx: &Ctx, one: &Wanted<'_>, effect_id: &str) -> Option<Applied> {
+        if let Some(answer) = self.personal(ctx, one, effect_id) {
+            return Some(answer);
+        }
+        let cause = one.cause;
         let rule = self.rules.entry(cause.rule_id.clone()).or_default();
         if !rule.admits(cause) {
             return Some(Applied::Blocked(BlockedBy::Cap));
         }
         rule.count();
-        past.push((now, cause.rule_id.clone()));
+        let asked = (self.now, cause.rule_id.clone());
+        self.asked.entry(cause.customer_id).or_default().push(asked);
         None
     }
 }
@@ -285,7 +299,8 @@ impl RuleLimits {
         let spans: Vec<_> = caps
             .map(|cap| since(ctx.env.now(), cap.per.get()))
             .collect();
-        let counted = budget::of_invitations(ctx, tx, (set, &cause.rule_id), &spans).await?;
+        let limits = (cause.caps.budget_fen.is_some(), spans.as_slice());
+        let counted = budget::of_invitations(ctx, tx, (set, &cause.rule_id), limits).await?;
         let counts = counted.since;
         let promised = cause
             .caps

@@ -90,20 +90,23 @@ const RULE_ASKED: &str = "SELECT COUNT(*) AS amount FROM invitation WHERE rule_i
     AND source = 'rule' AND status NOT IN ('recalled', 'suppressed')";
 
 /// What a rule has given, whose thanks it awaits, which of its invitations nobody has used, and whom it has asked since each of
-/// these moments: in one statement, because it is asked while others wait for the rule's counter.
+/// these moments: in one statement, because it is asked while others wait for the rule's counter. Without `budget` nothing is
+/// summed up.
 pub(super) async fn of_invitations(
     ctx: &Ctx,
     db: &impl ConnectionTrait,
     (set, rule): (&CompiledRuleSet, &str),
-    since: &[DateTime<Utc>],
+    (budget, since): (bool, &[DateTime<Utc>]),
 ) -> Result<OfRule> {
-    let mut amounts = vec![
-        format!("({RULE_GIVEN}) AS given"),
-        format!("({RULE_AWAITED}) AS awaited"),
-        format!("({RULE_OPEN}) AS unused"),
-    ];
-    let mut values: Vec<Value> = vec![rule.into(), rule.into(), rule.into(), rule.into()];
-    values.push(ctx.env.now().into());
+    let mut amounts = Vec::new();
+    let mut values: Vec<Value> = Vec::new();
+    if budget {
+        amounts.push(format!("({RULE_GIVEN}) AS given"));
+        amounts.push(format!("({RULE_AWAITED}) AS awaited"));
+        amounts.push(format!("({RULE_OPEN}) AS unused"));
+        values.extend([rule.into(), rule.into(), rule.into(), rule.into()]);
+        values.push(ctx.env.now().into());
+    }
     for (place, moment) in since.iter().enumerate() {
         amounts.push(format!("({RULE_ASKED}) AS asked_{place}"));
         values.extend([rule.into(), (*moment).into()]);
@@ -116,7 +119,11 @@ pub(super) async fn of_invitations(
         let found = row.as_ref().map(|row| row.try_get("", name)).transpose()?;
         Ok(found.unwrap_or_default())
     };
-    let (given, awaited, unused) = (amount("given")?, amount("awaited")?, amount("unused")?);
+    let (given, awaited, unused) = if budget {
+        (amount("given")?, amount("awaited")?, amount("unused")?)
+    } else {
+        (0, 0, 0)
+    };
     let asked = (0..since.len()).map(|place| Ok(amount(&format!("asked_{place}"))?.unsigned_abs()));
     Ok(OfRule {
         promised: given
@@ -163,7 +170,9 @@ pub(super) async fn fits_welcome(
         }
         _ => 0,
     };
-    let promised = of_invitations(ctx, db, (set, rule), &[]).await?.promised;
+    let promised = of_invitations(ctx, db, (set, rule), (true, &[]))
+        .await?
+        .promised;
     Ok(promised.saturating_sub(reserved).saturating_add(price) <= budget)
 }
 

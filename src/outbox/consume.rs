@@ -9,7 +9,7 @@ use entity::{ids::EventId, inbox, outbox};
 use futures_util::FutureExt;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict, Query},
 };
 use serde_json::Value;
@@ -273,28 +273,59 @@ async fn together(ctx: &Ctx, registry: &Registry, events: &[(Delivered, i32)]) -
 }
 
 async fn share(ctx: &Ctx, consumer: &dyn Consumer, events: &[&Delivered]) -> Result<()> {
-    for group in consumer.groups(events) {
-        Box::pin(at_once(ctx, consumer, &group)).await?;
+    // An event that came twice is handled once.
+    let mut seen = HashSet::new();
+    let mut events = events.to_vec();
+    events.retain(|event| seen.insert(event.id));
+    for group in consumer.groups(&events) {
+        for some in group.chunks(MOST) {
+            Box::pin(at_once(ctx, consumer, some)).await?;
+        }
     }
     Ok(())
 }
 
-/// One transaction for several events. Where a twin has handled one of them, none is handled here: which, is known event by event.
+/// Events of a group that share a transaction; SQLite takes 32,766 parameters.
+const MOST: usize = 2_000;
+
+/// One transaction for several events; when a twin was ahead with some of them, for the others.
 async fn at_once(ctx: &Ctx, consumer: &dyn Consumer, events: &[&Delivered]) -> Result<()> {
-    // An event that came twice is handled once.
-    let mut seen = HashSet::new();
-    let mut mine = events.to_vec();
-    mine.retain(|event| seen.insert(event.id));
+    let Err(error) = Box::pin(in_one(ctx, consumer, events)).await else {
+        return Ok(());
+    };
+    let handled: Vec<EventId> = inbox::Entity::find()
+        .select_only()
+        .column(inbox::Column::EventId)
+        .filter(inbox::Column::Consumer.eq(consumer.name()))
+        .filter(inbox::Column::EventId.is_in(filled(events.iter().map(|event| event.id))))
+        .into_tuple()
+        .all(ctx.db.read())
+        .await?;
+    if handled.is_empty() {
+        return Err(error);
+    }
+    let mut left = events.to_vec();
+    left.retain(|event| !handled.contains(&event.id));
+    if left.is_empty() {
+        return Ok(());
+    }
+    Box::pin(in_one(ctx, consumer, &left)).await
+}
+
+async fn in_one(ctx: &Ctx, consumer: &dyn Consumer, events: &[&Delivered]) -> Result<()> {
     let tx = ctx.db.begin_write().await?;
-    let mut rows = Rows::default();
-    let inbox = mine.iter().map(|event| inbox::ActiveModel {
+    let mut ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+    // One order for all who may have some of the same events.
+    ids.sort_unstable();
+    let inbox = ids.into_iter().map(|event_id| inbox::ActiveModel {
         consumer: Set(consumer.name().to_owned()),
-        event_id: Set(event.id),
+        event_id: Set(event_id),
         handled_at: Set(ctx.env.now()),
     });
+    let mut rows = Rows::default();
     rows.add_new(inbox, &[inbox::Column::Consumer, inbox::Column::EventId])?;
     rows.write(&tx).await?;
-    consumer.handle_all(ctx, &tx, &mine).await?;
+    consumer.handle_all(ctx, &tx, events).await?;
     ctx.commit(tx).await
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub async fn drain(ctx: &Ctx, registry: &Registry) -> Result<()> {
     loop {
         let fired = timer::fire_due(ctx).await?;
-        let published = relay::once(ctx).await?;
+        let published = relay::once(ctx, false).await?;
         let handled = consume::once(ctx, registry, Duration::from_millis(1)).await?;
         if fired + published + handled == 0 && quiet(ctx).await? {
             return Ok(());

@@ -18,16 +18,17 @@ pub(super) const FULL: usize = 256;
 /// died between marking and publishing, or its consumer with the queue's only copy.
 const STALE_AFTER: i32 = 10;
 
-/// Publishes one batch and says how many rows it held.
+/// Publishes one batch and says how many rows it held. Under a load that never pauses nobody would look for what is stale, so
+/// the caller asks for it now and then.
 ///
 /// # Errors
 /// A database or queue fault; the rows stay due.
-pub async fn once(ctx: &Ctx) -> Result<usize> {
+pub async fn once(ctx: &Ctx, also_stale: bool) -> Result<usize> {
     if !ctx.queue.intact().await? {
         refill(ctx).await?;
     }
     let now = ctx.env.now();
-    let ids = claim(ctx, now).await?;
+    let ids = claim(ctx, now, also_stale).await?;
     if !ids.is_empty()
         && let Err(error) = ctx.queue.publish(&ids).await
     {
@@ -59,13 +60,13 @@ fn unfinished() -> Condition {
         .add(Column::DeadAt.is_null())
 }
 
-/// What was never handed over; when there is none, what was handed over long ago and is not finished.
-async fn claim(ctx: &Ctx, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+/// What was never handed over; when there is none, or on demand, also what was handed over long ago and is not finished.
+async fn claim(ctx: &Ctx, now: DateTime<Utc>, also_stale: bool) -> Result<Vec<Uuid>> {
     let mut ids = take(ctx, now, Column::PublishedAt.is_null()).await?;
-    if ids.is_empty() {
+    if also_stale || ids.is_empty() {
         let stale = now.checked_sub_signed(ctx.config.queue.claim_after.get() * STALE_AFTER);
         let stale = Column::PublishedAt.lt(stale.unwrap_or(DateTime::<Utc>::MIN_UTC));
-        ids = take(ctx, now, stale).await?;
+        ids.extend(take(ctx, now, stale).await?);
     }
     ids.sort_unstable();
     Ok(ids)

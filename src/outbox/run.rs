@@ -7,7 +7,15 @@ use crate::{
 };
 use futures_util::FutureExt;
 use sea_orm::DbBackend;
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 /// How often an unwoken relay looks: other nodes' events and retries come this late at most.
@@ -49,8 +57,11 @@ pub fn start(ctx: &Ctx, registry: &Registry) -> Workers {
     } else {
         4
     };
+    let rounds = Arc::new(AtomicU32::new(0));
     let mut tasks = vec![
-        spawn(stopped.clone(), ctx.clone(), relaying),
+        spawn(stopped.clone(), ctx.clone(), move |ctx| {
+            relaying(ctx, Arc::clone(&rounds))
+        }),
         spawn(stopped.clone(), ctx.clone(), timing),
     ];
     tasks.extend(listening(ctx, &stopped));
@@ -130,8 +141,12 @@ where
     })
 }
 
-async fn relaying(ctx: Ctx) -> Result<()> {
-    match relay::once(&ctx).await? {
+/// Rounds of a relay between two looks for what is stale.
+const STALE_EVERY: u32 = 64;
+
+async fn relaying(ctx: Ctx, rounds: Arc<AtomicU32>) -> Result<()> {
+    let round = rounds.fetch_add(1, Ordering::Relaxed);
+    match relay::once(&ctx, round.is_multiple_of(STALE_EVERY)).await? {
         0 => drop(tokio::time::timeout(POLL, ctx.wake.notified()).await),
         // Those who write keep writing: what comes in the next moment goes together, instead of each by itself.
         few if few < relay::FULL => tokio::time::sleep(GATHER).await,

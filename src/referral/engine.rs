@@ -13,7 +13,7 @@ use crate::{
     booking::BookingCompleted,
     complaint::{ComplaintOpened, ComplaintResolved, ComplaintSlaBreached},
     consent::ConsentGranted,
-    kernel::Result,
+    kernel::{AppError, Result},
     outbox::{Consumer, Delivered, Event as OutboxEvent, Registry},
     payment::PaymentSucceeded,
     platform::Ctx,
@@ -122,48 +122,38 @@ impl Consumer for Engine {
             cases.extend(case(event)?);
         }
         // Before every other lock: until the transaction ends nobody changes versions.
-        let versions = by_version(ctx, tx, cases).await?;
+        let Some(live) = in_force(ctx, tx, &cases).await? else {
+            return Ok(());
+        };
         // Consents of everybody next, then counters: whoever takes both takes them in this order.
-        let people = versions.iter().flat_map(|(_, cases)| cases);
-        let stands = judge::lock(ctx, tx, people).await?;
-        for (live, cases) in versions {
-            let listening = |case: &Case| live.rules.listens_to(case.event.kind);
-            let cases: Vec<Case> = cases.into_iter().filter(listening).collect();
-            Box::pin(judge::all(ctx, tx, (&live, &stands), &cases)).await?;
-        }
+        let stands = judge::lock(ctx, tx, cases.iter()).await?;
+        cases.retain(|case| live.rules.listens_to(case.event.kind));
+        Box::pin(judge::all(ctx, tx, (&live, &stands), &cases)).await?;
         Ok(())
     }
 }
 
-/// Cases under the set that was in force when they happened: one for all, unless a switch lies between them.
-async fn by_version(
+/// The set that was in force when the cases happened. Several cases with a switch between them are not judged here: each would
+/// take its counters by itself, in no common order, so they go one by one.
+async fn in_force(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
-    cases: Vec<Case>,
-) -> Result<Vec<(Arc<LiveSet>, Vec<Case>)>> {
+    cases: &[Case],
+) -> Result<Option<Arc<LiveSet>>> {
     let moments = || cases.iter().map(|case| case.occurred_at);
     let (Some(first), Some(last)) = (moments().min(), moments().max()) else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
-    let (newest, since) = if let [one] = cases.as_slice() {
+    if cases.len() == 1 {
         // Whoever judges a single event puts a set in force whose moment has come.
-        live_at(ctx, tx, one.occurred_at).await?
-    } else {
-        settled_at(tx, last).await?
-    };
+        return Ok(Some(live_at(ctx, tx, last).await?));
+    }
+    let (live, since) = settled_at(tx, last).await?;
     // A rollback may bring the same set back within them: what counts is whether a span began in between.
-    if first == last || !(first < since && since <= last) {
-        return Ok(vec![(newest, cases)]);
+    if first < since && since <= last {
+        return Err(AppError::internal("the rule set was switched in between"));
     }
-    let mut found: Vec<(Arc<LiveSet>, Vec<Case>)> = Vec::new();
-    for case in cases {
-        let (live, _) = settled_at(tx, case.occurred_at).await?;
-        match found.last_mut() {
-            Some((set, cases)) if set.id == live.id => cases.push(case),
-            _ => found.push((live, vec![case])),
-        }
-    }
-    Ok(found)
+    Ok(Some(live))
 }
 
 /// The case an event makes, if it is about somebody the rules decide about.

@@ -75,7 +75,7 @@ pub async fn live_then(db: &impl ConnectionTrait, moment: DateTime<Utc>) -> Resu
     published(db, found.ruleset_id).await
 }
 
-/// The set that judges what happened at `moment`, and since when it was in force; until `tx` ends nobody changes versions. A set whose moment has come
+/// The set that judges what happened at `moment`; until `tx` ends nobody changes versions. A set whose moment has come
 /// is put in force first, by whoever needs to know: that is why this comes before every other lock of the transaction.
 ///
 /// # Errors
@@ -84,13 +84,13 @@ pub async fn live_at(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     moment: DateTime<Utc>,
-) -> Result<(Arc<LiveSet>, DateTime<Utc>)> {
+) -> Result<Arc<LiveSet>> {
     schedule::settle_if_due(ctx, tx, moment).await?;
     let found = tenure::covering_held(tx, moment).await?;
-    Ok((published(tx, found.ruleset_id).await?, found.from_at))
+    published(tx, found.ruleset_id).await
 }
 
-/// As [`live_at`], for many events: none of them is judged here while a set waits to be put in force, because locks are taken
+/// As [`live_at`], with the moment since which it was in force, for many events: none of them is judged here while a set waits to be put in force, because locks are taken
 /// already by whoever comes second. Event by event that is done first.
 ///
 /// # Errors

@@ -143,7 +143,7 @@ on_both! {
         let (listener, registry) = listening();
         ring(ctx, 0..50).await;
         // All are in the queue, none is handled, when it forgets everything, as FLUSHALL or a restart would make it.
-        assert_eq!(outbox::relay::once(ctx).await.unwrap(), 50);
+        assert_eq!(outbox::relay::once(ctx, false).await.unwrap(), 50);
         ctx.queue.clear().await.unwrap();
         ring(ctx, 50..100).await;
         outbox::drain(ctx, &registry).await.unwrap();
@@ -222,8 +222,8 @@ on_both! {
             .exec(ctx.db.read())
             .await
             .unwrap();
-        outbox::relay::once(ctx).await.unwrap();
-        outbox::relay::once(ctx).await.unwrap();
+        outbox::relay::once(ctx, false).await.unwrap();
+        outbox::relay::once(ctx, false).await.unwrap();
         ctx.test_clock.as_ref().unwrap().advance(chrono::Duration::minutes(6));
         outbox::drain(ctx, &registry).await.unwrap();
         assert_eq!(heard(&listener), [1]);

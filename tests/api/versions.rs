@@ -266,7 +266,7 @@ on_both! {
         let id = drafts(&author, &shipped()).await;
         let tx = app.ctx().db.begin_write().await.unwrap();
         let judging = linjian::referral::live_at(app.ctx(), &tx, app.ctx().env.now()).await.unwrap();
-        assert_eq!(judging.0.version, 1);
+        assert_eq!(judging.version, 1);
         let publisher = author.clone();
         let path = format!("admin/rulesets/{id}/publish");
         let mut publishing = tokio::spawn(async move { publisher.post(&path, json!({})).await.expect(200) });

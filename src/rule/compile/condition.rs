@@ -114,7 +114,7 @@ fn typed(
         ));
         return None;
     }
-    let place = at(&comparison.pointer, "value");
+    let place = || at(&comparison.pointer, "value");
     let rhs = match &comparison.operand {
         None => Ok(Rhs::Nothing),
         Some(Operand::Literal(json)) => literals(comparison.op, &meaning, json),
@@ -129,7 +129,7 @@ fn typed(
         Err(reason) => {
             findings.push(Finding::block(
                 "RULE-TYPE",
-                &place,
+                &place(),
                 format!("“{}”:{reason}", meaning.label),
                 "按事实的类型改写这个值",
             ));
@@ -143,16 +143,21 @@ fn typed(
         comparison.op,
         rhs,
     );
-    if Domain::of(&found).0.is_empty() {
+    if !any_word(&found) && Domain::of(&found).0.is_empty() {
         findings.push(Finding::block(
             "RULE-VALUE",
-            &place,
+            &place(),
             format!("“{}”不可能是这个值{}", meaning.label, possible(&meaning)),
             "改成可能出现的值",
         ));
         return None;
     }
     Some(found)
+}
+
+/// A word that may be anything can be any of these: there is nothing to work out.
+fn any_word(test: &Test) -> bool {
+    test.kind == Kind::Text && test.options.is_empty() && matches!(test.op, Op::Eq | Op::In)
 }
 
 fn possible(meaning: &Meaning) -> String {

@@ -67,19 +67,25 @@ impl Fields {
         self.number(source, test.kind)
     }
 
-    /// The code of a literal of a fact; words get their codes here.
-    pub(super) fn code(&mut self, test: &Test, value: &Value) -> Option<i64> {
-        let field = self.plain(test);
-        let field = self.all.get_mut(field)?;
-        Some(match value {
+    /// The codes of the literals a fact is compared with; words get theirs here.
+    pub(super) fn codes(&mut self, field: usize, values: &[&Value]) -> Vec<i64> {
+        let Some(field) = self.all.get_mut(field) else {
+            return Vec::new();
+        };
+        let codes = values.iter().map(|value| match value {
             Value::Bool(flag) => i64::from(*flag),
             Value::Int(number) => *number,
             Value::List(_) => 0,
             Value::Text(word) => {
+                if let Some(known) = field.words.get(word) {
+                    return *known;
+                }
                 let next = i64::try_from(field.words.len()).unwrap_or(i64::MAX);
-                *field.words.entry(word.clone()).or_insert(next)
+                field.words.insert(word.clone(), next);
+                next
             }
-        })
+        });
+        codes.collect()
     }
 }
 

@@ -193,24 +193,30 @@ fn leaf(test: &Test, fields: &mut Fields) -> Form {
         (Op::Contains, Rhs::One(Value::Text(word))) => (fields.has(test, word), Set::one(1)),
         (Op::NotContains, Rhs::One(Value::Text(word))) => (fields.has(test, word), Set::one(0)),
         (op, Rhs::Fact(other)) => (fields.compared(test, other), Set::known(signs(op))),
-        (op, Rhs::One(value)) => (fields.plain(test), literal(fields, test, op, &[value])),
+        (op, Rhs::One(value)) => {
+            let field = fields.plain(test);
+            (field, literal(test, op, &fields.codes(field, &[value])))
+        }
         (op, Rhs::Many(values)) => {
+            let field = fields.plain(test);
             let values: Vec<_> = values.iter().collect();
-            (fields.plain(test), literal(fields, test, op, &values))
+            (field, literal(test, op, &fields.codes(field, &values)))
         }
         (_, Rhs::Nothing) => return Form::never(),
     };
-    // A set may come out empty (`lt` of the least number): the group constructors know what that means.
-    Form::all(vec![Form::Leaf(field, set)])
+    // A set may come out empty (`lt` of the least number) or full.
+    if set.is_empty() {
+        Form::never()
+    } else if set.is_full() {
+        Form::always()
+    } else {
+        Form::Leaf(field, set)
+    }
 }
 
 /// The set a comparison with literals picks, over all integers: no range is assumed, so that the index agrees with the tree
 /// on any value.
-fn literal(fields: &mut Fields, test: &Test, op: Op, values: &[&Value]) -> Set {
-    let codes: Vec<i64> = values
-        .iter()
-        .filter_map(|value| fields.code(test, value))
-        .collect();
+fn literal(test: &Test, op: Op, codes: &[i64]) -> Set {
     let first = codes.first().copied();
     let last = codes.last().copied();
     let points = || {
