@@ -1,13 +1,15 @@
 //! Events survive what machines do: crashes, retries, a queue that forgets.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use entity::{ids::AccountId, outbox as event};
+use entity::{ids::AccountId, inbox, outbox as event};
 use linjian::{
     kernel::{AppError, Code, Result},
     outbox::{self, Consumer, Delivered, Event, Registry, timer},
     platform::{Ctx, Rows},
 };
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::{
@@ -99,6 +101,47 @@ impl Consumer for Second {
         before: Value,
     ) -> Result<()> {
         self.0.handle(ctx, tx, event, before).await
+    }
+}
+
+/// Takes what waits together, and remembers how many that were.
+struct Sharing(Listener, Arc<Mutex<Vec<usize>>>);
+
+#[async_trait::async_trait]
+impl Consumer for Sharing {
+    fn name(&self) -> &'static str {
+        "test.sharing"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        self.0.kinds()
+    }
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        event: &Delivered,
+        before: Value,
+    ) -> Result<()> {
+        self.0.handle(ctx, tx, event, before).await
+    }
+
+    fn shares(&self) -> bool {
+        true
+    }
+
+    async fn handle_all(
+        &self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        events: &[&Delivered],
+    ) -> Result<()> {
+        self.1.lock().unwrap().push(events.len());
+        for event in events {
+            self.handle(ctx, tx, event, Value::Null).await?;
+        }
+        Ok(())
     }
 }
 
@@ -319,5 +362,27 @@ on_both! {
         drop(tx);
         let found = event::Entity::find_by_id(unknown.id.unwrap()).one(ctx.db.read()).await.unwrap();
         assert!(found.is_none());
+    }
+
+    async fn what_a_twin_has_handled_is_left_out_and_its_neighbours_stay_together(app) {
+        let ctx = app.ctx();
+        let (listener, sizes) = (Listener::default(), Arc::default());
+        let registry = Registry::default().with(Sharing(listener.clone(), Arc::clone(&sizes)));
+        ring(ctx, 1..4).await;
+        let mine = event::Entity::find().filter(event::Column::Kind.eq(Rang::KIND));
+        let first = mine.order_by_asc(event::Column::Id).all(ctx.db.read()).await.unwrap().remove(0);
+        let tx = ctx.db.begin_write().await.unwrap();
+        let twins = inbox::ActiveModel {
+            consumer: Set("test.sharing".to_owned()),
+            event_id: Set(first.id),
+            handled_at: Set(ctx.env.now()),
+        };
+        let mut rows = Rows::default();
+        rows.add_new([twins], &[inbox::Column::Consumer, inbox::Column::EventId]).unwrap();
+        rows.write(&tx).await.unwrap();
+        ctx.commit(tx).await.unwrap();
+        outbox::drain(ctx, &registry).await.unwrap();
+        assert_eq!(heard(&listener), [2, 3]);
+        assert_eq!(*sizes.lock().unwrap(), [2]);
     }
 }
