@@ -12,6 +12,9 @@ pub struct Model {
     pub key: String,
     /// When the row was written.
     pub created_at: DateTimeUtc,
+    /// Of a rule's counter: what it did so far, at most, as JSON; null when it has to be counted.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub bounds: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -28,6 +28,7 @@ mod m20261127_000021_legal_opinion;
 mod m20261127_000022_tenure;
 mod m20261127_000023_evaluation;
 mod m20261127_000024_pace;
+mod m20261127_000025_bounds;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000022_tenure::Up),
             Box::new(m20261127_000023_evaluation::Up),
             Box::new(m20261127_000024_pace::Up),
+            Box::new(m20261127_000025_bounds::Up),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     apply::{Applied, Cause},
-    budget,
+    bounds::AllBounds,
     caps::{FATIGUE, QUARTER, asked, since},
     invite::{self, EXPIRY_DUE, New, SEND_DUE},
     schedule, words,
@@ -25,7 +25,7 @@ use sea_orm::{
     QueryTrait,
     sea_query::{Expr, UnionType},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One invitation a rule wants.
 #[derive(Clone, Copy)]
@@ -70,6 +70,7 @@ pub(super) async fn invite_all(
     // A twin of one of the events may have got ahead although its inbox row was free: then nothing of this batch may hold.
     to.add_new(rows, &[invitation::Column::EffectId])?;
     timer::add(to, &ctx.env, timers)?;
+    limits.rules.keep(ctx, to)?;
     Ok(answers)
 }
 
@@ -138,15 +139,8 @@ struct Limits {
     suppressed: HashSet<AccountId>,
     /// When and by which rule each person was asked.
     asked: HashMap<AccountId, Vec<Asked>>,
-    rules: HashMap<String, RuleLimits>,
-}
-
-#[derive(Default)]
-struct RuleLimits {
-    /// Per cap of the rule: how often it acted within the cap's span.
-    counts: Vec<u64>,
-    /// What is promised, and what one more invitation reserves, fen.
-    promised: Option<(i64, i64)>,
+    /// What each rule did so far, at most.
+    rules: AllBounds,
 }
 
 impl Limits {
@@ -162,7 +156,7 @@ impl Limits {
             known: HashSet::new(),
             suppressed: HashSet::new(),
             asked: HashMap::new(),
-            rules: HashMap::new(),
+            rules: AllBounds::default(),
         };
         if wanted.is_empty() {
             return Ok(limits);
@@ -181,16 +175,28 @@ impl Limits {
             limits.known = known.into_tuple().all(tx).await?.into_iter().collect();
         }
         limits.people(tx, &people, longest(wanted)).await?;
+        limits.of_rules(ctx, tx, set, wanted).await?;
+        Ok(limits)
+    }
+
+    /// What the rules did so far: it costs most to know, and matters only where a person may be asked.
+    async fn of_rules(
+        &mut self,
+        ctx: &Ctx,
+        tx: &DatabaseTransaction,
+        set: &CompiledRuleSet,
+        wanted: &[&Wanted<'_>],
+    ) -> Result<()> {
+        let mut open: BTreeMap<&str, (&Cause, u64)> = BTreeMap::new();
         for one in wanted {
-            // What a rule did so far costs most to know, and matters only where the person may be asked.
             let effect_id = one.cause.effect_id(one.cause.customer_id, one.effect.slot);
-            let open = limits.personal(ctx, one, &effect_id).is_none();
-            if open && !limits.rules.contains_key(&one.cause.rule_id) {
-                let of_rule = RuleLimits::read(ctx, tx, set, one.cause).await?;
-                limits.rules.insert(one.cause.rule_id.clone(), of_rule);
+            if self.personal(ctx, one, &effect_id).is_none() {
+                let (_, many) = open.entry(&one.cause.rule_id).or_insert((one.cause, 0));
+                *many += 1;
             }
         }
-        Ok(limits)
+        self.rules = AllBounds::read(ctx, tx, set, &open).await?;
+        Ok(())
     }
 
     /// Who is not to be asked, and who was asked when: in one statement.
@@ -274,60 +280,12 @@ impl Limits {
             return Some(answer);
         }
         let cause = one.cause;
-        let rule = self.rules.entry(cause.rule_id.clone()).or_default();
-        if !rule.admits(cause) {
+        if !self.rules.admit(cause) {
             return Some(Applied::Blocked(BlockedBy::Cap));
         }
-        rule.count();
         let asked = (self.now, cause.rule_id.clone());
         self.asked.entry(cause.customer_id).or_default().push(asked);
         None
-    }
-}
-
-impl RuleLimits {
-    async fn read(
-        ctx: &Ctx,
-        tx: &DatabaseTransaction,
-        set: &CompiledRuleSet,
-        cause: &Cause,
-    ) -> Result<Self> {
-        if cause.caps.per_rule.is_empty() && cause.caps.budget_fen.is_none() {
-            return Ok(Self::default());
-        }
-        let caps = cause.caps.per_rule.iter();
-        let spans: Vec<_> = caps
-            .map(|cap| since(ctx.env.now(), cap.per.get()))
-            .collect();
-        let limits = (cause.caps.budget_fen.is_some(), spans.as_slice());
-        let counted = budget::of_invitations(ctx, tx, (set, &cause.rule_id), limits).await?;
-        let counts = counted.since;
-        let promised = cause
-            .caps
-            .budget_fen
-            .map(|_| (counted.promised, counted.one));
-        Ok(Self { counts, promised })
-    }
-
-    fn admits(&self, cause: &Cause) -> bool {
-        let caps = cause.caps.per_rule.iter().zip(&self.counts);
-        let within = caps
-            .into_iter()
-            .all(|(cap, count)| *count < u64::from(cap.times));
-        let affordable = match (self.promised, cause.caps.budget_fen) {
-            (Some((promised, one)), Some(budget)) => promised.saturating_add(one) <= budget,
-            _ => true,
-        };
-        within && affordable
-    }
-
-    fn count(&mut self) {
-        for count in &mut self.counts {
-            *count = count.saturating_add(1);
-        }
-        if let Some((promised, one)) = &mut self.promised {
-            *promised = promised.saturating_add(*one);
-        }
     }
 }
 

@@ -22,27 +22,33 @@ pub(super) const FATIGUE: Duration = Duration::days(7);
 /// The span of `referral.per_quarter`.
 pub(super) const QUARTER: Duration = Duration::days(90);
 
-/// Locks named counters, always in the order of their names, so that two that need the same never wait for each other.
+/// Locks named counters, always in the order of their names, so that two that need the same never wait for each other. What
+/// is kept beside them is forgotten: whoever comes this way may do more than ask.
 pub(super) async fn lock(tx: &DatabaseTransaction, env: &Env, keys: Vec<String>) -> Result<()> {
     let mut rows = Rows::default();
-    add_counters(&mut rows, env, keys)?;
+    hold(&mut rows, env, keys, cap_lock::Column::Bounds)?;
     rows.write(tx).await
 }
 
-/// As [`hold_counters`], together with other rows, which are written before it is waited for a counter.
+/// As [`hold_counters`], together with other rows, which are written before it is waited for a counter; for those who ask,
+/// and go through [`lock`] before they do anything else.
 ///
 /// # Errors
 /// None in practice; `internal` when a column is not set.
-pub fn add_counters(rows: &mut Rows, env: &Env, mut keys: Vec<String>) -> Result<()> {
+pub fn add_counters(rows: &mut Rows, env: &Env, keys: Vec<String>) -> Result<()> {
+    hold(rows, env, keys, cap_lock::Column::Key)
+}
+
+/// A row that is there is written over in one column, which locks it; rows are taken in the order of their keys.
+fn hold(rows: &mut Rows, env: &Env, mut keys: Vec<String>, over: cap_lock::Column) -> Result<()> {
     keys.sort();
     keys.dedup();
     let held = keys.into_iter().map(|key| cap_lock::ActiveModel {
         key: Set(key),
         created_at: Set(env.now()),
+        bounds: Set(None),
     });
-    // A row that is there is written over with itself, which locks it; rows are taken in the order of the list.
-    let key = [cap_lock::Column::Key];
-    rows.overwriting(held, &key, &key)
+    rows.overwriting(held, &[cap_lock::Column::Key], &[over])
 }
 
 pub(super) fn since(now: DateTime<Utc>, span: Duration) -> DateTime<Utc> {

@@ -13,6 +13,7 @@
 mod admin;
 mod apply;
 mod asking;
+mod bounds;
 mod budget;
 mod caps;
 mod events;

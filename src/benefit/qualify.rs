@@ -92,7 +92,10 @@ pub(super) async fn window_over(ctx: &Ctx, tx: &DatabaseTransaction, id: Booking
 }
 
 /// The rule whose invitation brought the friend, if one did.
-async fn rule_of(tx: &DatabaseTransaction, link: &referral::Model) -> Result<Option<String>> {
+pub(super) async fn rule_of(
+    tx: &DatabaseTransaction,
+    link: &referral::Model,
+) -> Result<Option<String>> {
     let row = invitation::Entity::find_by_id(link.invitation_id)
         .one_by_key(tx)
         .await?;

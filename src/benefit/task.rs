@@ -1,13 +1,13 @@
 //! Work for staff: what rules ask people to do, and rewards that wait for a person's word.
 
-use super::{apply::Cause, caps, reward};
+use super::{apply::Cause, caps, qualify::rule_of, reward};
 use crate::{
     kernel::{AppError, Cursor, Result},
     platform::{Ctx, OneByKey},
 };
 use entity::{
     ids::{ReferralId, RewardId, StaffTaskId},
-    reward as reward_table, staff_task,
+    referral, reward as reward_table, staff_task,
     values::StaffRole,
 };
 use sea_orm::{
@@ -192,6 +192,17 @@ async fn close(ctx: &Ctx, tx: &DatabaseTransaction, id: StaffTaskId) -> Result<s
     Ok(change.update(tx).await?)
 }
 
+/// The rules whose money a reward is: the one that gave it, and the one whose invitation brought the friend.
+async fn rules_of(tx: &DatabaseTransaction, row: &reward_table::Model) -> Result<Vec<String>> {
+    let mut rules: Vec<String> = row.rule_id.iter().cloned().collect();
+    if let Some(id) = row.referral_id
+        && let Some(link) = referral::Entity::find_by_id(id).one_by_key(tx).await?
+    {
+        rules.extend(rule_of(tx, &link).await?);
+    }
+    Ok(rules)
+}
+
 /// Gives a held reward after all; its time begins now.
 ///
 /// # Errors
@@ -203,10 +214,16 @@ pub(super) async fn release(
 ) -> Result<reward_table::Model> {
     let row = reward_table::Entity::find_by_id(id).one_by_key(tx).await?;
     let row = row.ok_or_else(AppError::not_found)?;
-    let keys = vec![
+    let mut keys = vec![
         caps::PROGRAMME.to_owned(),
         caps::of_customer(row.account_id),
     ];
+    keys.extend(
+        rules_of(tx, &row)
+            .await?
+            .iter()
+            .map(|rule| caps::of_rule(rule)),
+    );
     caps::hold_counters(tx, &ctx.env, keys).await?;
     if !reward::release(ctx, tx, id).await? {
         return Err(AppError::invalid_state("这项权益没有在等待处理"));

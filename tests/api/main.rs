@@ -16,6 +16,7 @@
 mod support;
 
 mod booking;
+mod bounds;
 mod command;
 mod complaint;
 mod consent;
