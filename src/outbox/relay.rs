@@ -81,6 +81,9 @@ async fn take(ctx: &Ctx, now: DateTime<Utc>, which: Expr) -> Result<Vec<Uuid>> {
         .column(Column::Id)
         .from(Entity)
         .cond_where(unfinished().add(which).add(ready))
+        // The order of the index of what is on its way. By id alone, statistics that lag behind lead PostgreSQL to look through
+        // everything that is done, from the oldest row on.
+        .order_by(Column::PublishedAt, Order::Asc)
         .order_by(Column::Id, Order::Asc)
         .limit(u64::try_from(FULL).unwrap_or(u64::MAX))
         .to_owned();
