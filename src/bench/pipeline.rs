@@ -40,6 +40,8 @@ pub struct Load {
 
 /// Longest wait for anything to become of an event.
 const PATIENCE: Duration = Duration::from_mins(5);
+/// Seconds of the steady part that come before what is measured: connections are opened and statements prepared meanwhile.
+const WARM_UP: u32 = 2;
 /// Rows of a burst written in one transaction.
 const CHUNK: usize = 200;
 
@@ -59,7 +61,11 @@ async fn load_node(ctx: &Ctx, base: String, load: Load) -> Result<()> {
     let node = Client::new(base)?;
     let yes = seed::agreement(ctx, &node).await?;
     let many = |number: u32| usize::try_from(number).unwrap_or(0);
-    let steady = many(load.rate) * many(load.seconds);
+    let seconds = match load.seconds {
+        0 => 0,
+        measured => measured.saturating_add(WARM_UP),
+    };
+    let steady = many(load.rate) * many(seconds);
     println!("写入虚构客户与已完成的服务 …");
     let visits = seed::visits(ctx, &yes, (steady, 1)).await?;
     at_rate(ctx, load, visits).await?;
@@ -119,19 +125,24 @@ async fn at_rate(ctx: &Ctx, load: Load, visits: Vec<Visit>) -> Result<()> {
             }
         })
     };
-    let total = visits.len();
-    let began = Instant::now();
+    let warm = usize::try_from(load.rate.saturating_mul(WARM_UP)).unwrap_or(0);
+    let total = visits.len().saturating_sub(warm);
+    let mut began = Instant::now();
     let mut pace = tokio::time::interval(Duration::from_secs(1) / load.rate.max(1));
     let mut writers = tokio::task::JoinSet::new();
-    for visit in visits {
+    for (place, visit) in visits.into_iter().enumerate() {
         pace.tick().await;
+        let measured = place >= warm;
+        if place == warm {
+            began = Instant::now();
+        }
         let (ctx, watch) = (ctx.clone(), Arc::clone(&watch));
         writers.spawn(async move {
             let tx = ctx.db.begin_write().await?;
             let events = rate(&tx, &ctx, &[visit]).await?;
             ctx.commit(tx).await?;
             for event in events {
-                watch.begin(event);
+                watch.begin(event, measured);
             }
             Ok::<(), AppError>(())
         });
@@ -147,7 +158,7 @@ async fn at_rate(ctx: &Ctx, load: Load, visits: Vec<Visit>) -> Result<()> {
     looking.abort();
     let (invited, others) = watch.result(ctx).await?;
     println!(
-        "匀速:{total} 条评分,用时 {:.1} s({:.0} 条/秒);生成邀约 {},按规则不邀约 {others},未处理 {}",
+        "匀速:预热 {WARM_UP} s 不计;{total} 条评分,用时 {:.1} s({:.0} 条/秒);生成邀约 {},按规则不邀约 {others},未处理 {}",
         offered.as_secs_f64(),
         per_second(total, offered),
         invited.len(),

@@ -7,7 +7,7 @@ use crate::{
     kernel::Result,
     platform::{Ctx, filled},
 };
-use chrono::Duration as Span;
+use chrono::{DateTime, Duration as Span, Utc};
 use entity::{
     decision, evaluation,
     ids::{EvaluationId, EventId},
@@ -21,10 +21,11 @@ use std::{
 };
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// How often is looked; a figure is never better than what happened, and worse by this at most.
+/// How often is looked; a figure is never better than what happened, and worse by little more than this, but for the few whose
+/// transaction took longer than [`BACK`]: they are seen as strays.
 const EVERY: Duration = Duration::from_millis(4);
 /// How far back a look goes: an id is drawn when the event is judged, a little before its transaction commits.
-const BACK: Span = Span::milliseconds(300);
+const BACK: Span = Span::milliseconds(120);
 /// Every so many looks those are asked about that no look has found.
 const STRAYS: u32 = 50;
 /// Events asked about at once.
@@ -33,9 +34,12 @@ const MOST: usize = 1_000;
 /// What is waited for, and what came.
 #[derive(Default)]
 pub(super) struct Watch {
-    waiting: Mutex<HashMap<EventId, Instant>>,
+    /// Since when, and whether it is measured.
+    waiting: Mutex<HashMap<EventId, (Instant, bool)>>,
     seen: Mutex<Vec<(EventId, Duration)>>,
     looks: std::sync::atomic::AtomicU32,
+    /// When the last look was sent: a slow one must not leave a gap behind it.
+    looked: Mutex<Option<DateTime<Utc>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -43,9 +47,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Watch {
-    /// An event whose transaction has just committed.
-    pub(super) fn begin(&self, event: EventId) {
-        lock(&self.waiting).insert(event, Instant::now());
+    /// An event whose transaction has just committed; what is not `measured` is only waited for.
+    pub(super) fn begin(&self, event: EventId, measured: bool) {
+        lock(&self.waiting).insert(event, (Instant::now(), measured));
     }
 
     /// How many are still waited for.
@@ -65,19 +69,21 @@ impl Watch {
         let judged = if looks % STRAYS == STRAYS - 1 {
             let mut strays: Vec<(Instant, EventId)> = lock(&self.waiting)
                 .iter()
-                .map(|(event, since)| (*since, *event))
+                .map(|(event, (since, _))| (*since, *event))
                 .collect();
             strays.sort_unstable();
             let strays = strays.into_iter().take(MOST).map(|(_, event)| event);
             judged.filter(evaluation::Column::EventId.is_in(filled(strays)))
         } else {
-            judged.filter(evaluation::Column::Id.gt(since(ctx)))
+            let now = ctx.env.now();
+            let last = lock(&self.looked).replace(now).unwrap_or(now);
+            judged.filter(evaluation::Column::Id.gt(since(last.min(now) - BACK)))
         };
         let judged: Vec<EventId> = judged.into_tuple().all(ctx.db.read()).await?;
         let now = Instant::now();
         let (mut waiting, mut seen) = (lock(&self.waiting), lock(&self.seen));
         for event in judged {
-            if let Some(since) = waiting.remove(&event) {
+            if let Some((since, true)) = waiting.remove(&event) {
                 seen.push((event, now - since));
             }
         }
@@ -108,9 +114,8 @@ impl Watch {
     }
 }
 
-/// The smallest id an evaluation of the last moments can have.
-fn since(ctx: &Ctx) -> EvaluationId {
-    let from = ctx.env.now() - BACK;
+/// The smallest id an evaluation made since then can have.
+fn since(from: DateTime<Utc>) -> EvaluationId {
     let seconds = u64::try_from(from.timestamp()).unwrap_or(0);
     let at = Timestamp::from_unix(NoContext, seconds, from.timestamp_subsec_nanos());
     let (high, _) = Uuid::new_v7(at).as_u64_pair();

@@ -136,7 +136,7 @@ pub(super) enum BenchCommand {
         /// Ratings per second of the steady part.
         #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5_000))]
         rate: u32,
-        /// Seconds of the steady part; 0 leaves it out.
+        /// Seconds of the steady part that are measured, after two to warm up; 0 leaves it out.
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=120))]
         seconds: u32,
         /// Ratings of the burst; 0 leaves it out.
