@@ -13,7 +13,7 @@ use super::document::{BenefitSpec, MAX_BYTES, MAX_RULES, ProgrammeCaps, Rule, Ru
 use super::finding::{Finding, at};
 use chrono::NaiveDate;
 use fields::{Faults, Fields, is_slug};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, error::Category};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
@@ -25,16 +25,7 @@ impl RuleSet {
         }
         match serde_json::from_str::<strict::Strict>(text) {
             Ok(strict::Strict(json)) => read(&json),
-            Err(error) => Err(vec![Finding::block(
-                "RULE-JSON",
-                "",
-                format!(
-                    "第 {} 行第 {} 列不是合法的 JSON({error})",
-                    error.line(),
-                    error.column()
-                ),
-                "检查逗号、引号、括号和重复的字段",
-            )]),
+            Err(error) => Err(vec![not_json(text, &error)]),
         }
     }
 
@@ -47,6 +38,42 @@ impl RuleSet {
         }
         read(json)
     }
+}
+
+/// What the reader says where commas and brackets are right.
+const KNOWN: [(&str, &str); 3] = [
+    ("recursion limit", "嵌套得太深"),
+    ("control character", "的文字里有换行或别的控制字符"),
+    ("number out of range", "的数字太大"),
+];
+
+/// Where the text stops being JSON, and why as far as people can use it: the reader's own reasons are for programmers.
+fn not_json(text: &str, error: &serde_json::Error) -> Finding {
+    // The reader counts bytes, editors count characters.
+    let line = text.split('\n').nth(error.line().saturating_sub(1));
+    let before = line.into_iter().flat_map(str::char_indices);
+    let column = before
+        .take_while(|(byte, _)| *byte < error.column())
+        .count();
+    let place = format!("第 {} 行第 {column} 列", error.line());
+    let message = match error.classify() {
+        Category::Eof => format!("文档到{place}就断了,后面还缺内容"),
+        // What `strict` says, without the place the reader adds to it.
+        Category::Data => {
+            let said = error.to_string();
+            let reason = said.rsplit_once(" at line ").map(|(reason, _)| reason);
+            format!("{place}:{}", reason.unwrap_or(&said))
+        }
+        Category::Syntax | Category::Io => {
+            let said = error.to_string();
+            let known = KNOWN.iter().find(|(english, _)| said.contains(english));
+            known.map_or_else(
+                || format!("{place}不是合法的 JSON"),
+                |(_, chinese)| format!("{place}{chinese}"),
+            )
+        }
+    };
+    Finding::block("RULE-JSON", "", message, "检查逗号、引号、括号和重复的字段")
 }
 
 fn too_large() -> Finding {

@@ -107,7 +107,28 @@ fn a_key_written_twice_is_refused() {
     let text = r#"{"schema": 1, "name": "试", "rules": [], "name": "另"}"#;
     let found = RuleSet::parse(text).unwrap_err();
     assert_eq!(found[0].id, "RULE-JSON");
-    assert!(found[0].message.contains("写了两次"));
+    assert_eq!(found[0].message, "第 1 行第 52 列:“name”写了两次");
+}
+
+#[test]
+fn what_is_no_json_is_told_in_chinese_with_its_place() {
+    for (text, wanted) in [
+        (
+            "{\"schema\": 1,\n \"name\": \"试\"",
+            "文档到第 2 行第 12 列就断了,后面还缺内容",
+        ),
+        (
+            "{\"schema\": 1,\n \"name\" \"试\"}",
+            "第 2 行第 9 列不是合法的 JSON",
+        ),
+        ("", "文档到第 1 行第 0 列就断了,后面还缺内容"),
+        ("[1e999]", "第 1 行第 6 列的数字太大"),
+        ("[\"a\nb\"]", "第 2 行第 0 列的文字里有换行或别的控制字符"),
+        (&"[".repeat(200), "第 1 行第 128 列嵌套得太深"),
+    ] {
+        let found = RuleSet::parse(text).unwrap_err();
+        assert_eq!((found.len(), found[0].message.as_str()), (1, wanted));
+    }
 }
 
 #[test]
