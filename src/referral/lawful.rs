@@ -1,7 +1,7 @@
 //! What may come into force: the findings under the pack as the officer's opinions leave it, what the live campaign has
 //! promised (REF-L33), and a second person's yes to exactly what was shown.
 
-use super::opinion;
+use super::{live::aside, opinion};
 use crate::{
     kernel::{AppError, Code, Result, business_date},
     platform::{Ctx, vault::sha256_hex},
@@ -52,21 +52,22 @@ async fn said(
     on: NaiveDate,
 ) -> Result<Vec<Finding>> {
     // Ten thousand rules are seconds of work: not on a thread that serves others.
-    let (document, checked) = (row.document.clone(), pack.clone());
-    let mut found = tokio::task::spawn_blocking(move || check(&document, &checked).findings)
-        .await
-        .map_err(AppError::internal)?;
-    if let Some(live) = live.filter(|live| live.id != row.id)
-        && binds(db, live).await?
-        && let (Ok(old), Ok(new)) = (
-            RuleSet::from_json(&live.document),
-            RuleSet::from_json(&row.document),
-        )
-    {
-        found.extend(lint_edit(&old, &new, pack, on));
-        found.sort_by_key(|finding| finding.severity);
-    }
-    Ok(found)
+    let live = match live.filter(|live| live.id != row.id) {
+        Some(live) if binds(db, live).await? => Some(live.document.clone()),
+        _ => None,
+    };
+    let (document, pack) = (row.document.clone(), pack.clone());
+    aside(move || {
+        let mut found = check(&document, &pack).findings;
+        if let Some(live) = live
+            && let (Ok(old), Ok(new)) = (RuleSet::from_json(&live), RuleSet::from_json(&document))
+        {
+            found.extend(lint_edit(&old, &new, &pack, on));
+            found.sort_by_key(|finding| finding.severity);
+        }
+        found
+    })
+    .await
 }
 
 /// Whether people may rely on a live set. The shipped one that no one published is a beginning, not a promise, until the first
@@ -87,8 +88,8 @@ async fn binds(db: &impl ConnectionTrait, live: &ruleset::Model) -> Result<bool>
 }
 
 /// Refuses what may not come into force on the day `on`: what blocks, and what needs a yes that nobody gave to exactly this.
-/// `live` is what it would replace; `None` for a rollback, which is the brake and may not be held up by a promise made by
-/// mistake an hour ago.
+/// `live` is what it would replace; `None` for taking back the last change, which is the brake and may not be held up by a promise
+/// made by mistake an hour ago.
 ///
 /// # Errors
 /// `rule_rejected` with the findings.

@@ -70,7 +70,7 @@ pub(super) async fn publish(
 ///
 /// # Errors
 /// `not_found` when there is none; `rule_rejected` when the law pack has come to block it since, or to want an approval
-/// it never had.
+/// it never had, or when a named one that is not the last promises less than the live one.
 pub(super) async fn rollback(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
@@ -84,8 +84,12 @@ pub(super) async fn rollback(
         Some(version) => retired(tx, version).await?,
         None => live.as_ref().and_then(|live| live.previous_id),
     };
-    let row = lock(tx, target.ok_or_else(AppError::not_found)?).await?;
-    lawful::permit(ctx, tx, &row, None, business_date(ctx.env.now())).await?;
+    let target = target.ok_or_else(AppError::not_found)?;
+    let row = lock(tx, target).await?;
+    // The brake is for the last change; further back at once is an edit like any other, and may not lower what runs (REF-L33).
+    let promising = live.filter(|live| live.previous_id != Some(target));
+    let today = business_date(ctx.env.now());
+    lawful::permit(ctx, tx, &row, promising.as_ref(), today).await?;
     let waited = schedule::unschedule_all(ctx, tx).await?;
     let row = switch(ctx, tx, (&row, by), TenureHow::RolledBack).await?;
     Ok((row, waited))

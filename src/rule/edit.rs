@@ -15,6 +15,8 @@ use super::value::yuan;
 use crate::kernel::Span;
 use chrono::NaiveDate;
 
+mod turn;
+
 /// REF-L33: what of `old`, in force, `new` would lower if it took its place on the business date `on`. Pointers are into `new`.
 /// Nothing to say when `old` has not begun, is over, or promises nothing.
 pub fn lint_edit(old: &RuleSet, new: &RuleSet, pack: &PolicyPack, on: NaiveDate) -> Vec<Finding> {
@@ -63,15 +65,28 @@ pub fn lint_edit(old: &RuleSet, new: &RuleSet, pack: &PolicyPack, on: NaiveDate)
     }
     for rule in was.rules.iter().filter(|rule| gives(rule)) {
         match will.rules.iter().find(|found| found.id == rule.id) {
-            Some(found) => {
-                edit.rule(rule, found);
-                edit.order((&was, rule), (&will, found));
-            }
+            Some(found) => edit.rule(rule, found),
             None => edit.lowered(
                 "/rules",
                 format!("规则“{}”没有了,它承诺的权益也就没有了", short(&rule.title)),
             ),
         }
+    }
+    for (rule, first) in turn::lost(&was, &will) {
+        edit.lowered(
+            &at(&rule.pointer, "exclusive_group"),
+            match first {
+                Some(first) => format!(
+                    "规则“{}”会被同组的“{}”抢先",
+                    short(&rule.title),
+                    short(&first.title)
+                ),
+                None => format!(
+                    "同组改动太多,看不出规则“{}”会不会被抢先",
+                    short(&rule.title)
+                ),
+            },
+        );
     }
     edit.findings
 }
@@ -169,6 +184,15 @@ impl Edit<'_> {
                 format!("规则“{}”少了触发事件", short(&will.title)),
             );
         }
+        if !will.purposes.iter().all(|need| was.purposes.contains(need)) {
+            self.lowered(
+                place,
+                format!(
+                    "规则“{}”多要了一份同意,没有同意的人就拿不到了",
+                    short(&will.title)
+                ),
+            );
+        }
         if !implied(&was.when, &will.when) {
             self.lowered(
                 &at(place, "when"),
@@ -222,38 +246,6 @@ impl Edit<'_> {
             &at(&will.pointer, "then"),
             format!("规则“{}”给的权益变差了:{how}", short(&will.title)),
         );
-    }
-
-    /// Nobody new goes first in its group.
-    fn order(
-        &mut self,
-        (was, before): (&CompiledRuleSet, &CompiledRule),
-        (will, after): (&CompiledRuleSet, &CompiledRule),
-    ) {
-        let first = |set: &CompiledRuleSet, rule: &CompiledRule| -> Vec<String> {
-            let place = |one: &CompiledRule| (!one.suppresses(), -one.priority, one.place);
-            let ahead = set.rules.iter().filter(|one| {
-                one.group.is_some()
-                    && one.group == rule.group
-                    && place(one) < place(rule)
-                    && !one.on.is_disjoint(&rule.on)
-            });
-            ahead.map(|one| one.id.clone()).collect()
-        };
-        let known = first(was, before);
-        if let Some(new) = first(will, after)
-            .into_iter()
-            .find(|id| !known.contains(id))
-        {
-            self.lowered(
-                &at(&after.pointer, "exclusive_group"),
-                format!(
-                    "规则“{}”会被同组的“{}”抢先",
-                    short(&after.title),
-                    short(&new)
-                ),
-            );
-        }
     }
 }
 

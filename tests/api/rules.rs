@@ -83,6 +83,23 @@ on_both! {
         assert_eq!(named["version"], 3);
     }
 
+    async fn only_the_last_change_is_taken_back_without_looking_at_what_it_promised(app) {
+        // Versions 2 to 4 promise 20, 25 and 30 yuan of thanks; the shipped one, version 1, is nobody's promise.
+        let mut author = None;
+        for fen in [2_000, 2_500, 3_000] {
+            let mut document = shipped();
+            document["benefits"]["thanks"]["fen"] = json!(fen);
+            author = Some(publishes(app, &document).await);
+        }
+        let author = author.unwrap();
+        let far = author.post("admin/rulesets/rollback", json!({ "version": 2 })).await.problem(422, "rule_rejected");
+        assert!(far.to_string().contains("REF-L33"), "{far}");
+        assert_eq!(live(&author).await, [4]);
+        author.post("admin/rulesets/rollback", json!({ "version": 3 })).await.expect(200);
+        author.post("admin/rulesets/rollback", json!({})).await.expect(200);
+        assert_eq!(live(&author).await, [2], "step by step");
+    }
+
     async fn a_version_that_was_taken_back_is_not_where_the_next_rollback_goes(app) {
         let marketing = publishes(app, &shipped()).await;
         let back = marketing.post("admin/rulesets/rollback", json!({})).await.expect(200);

@@ -102,6 +102,66 @@ fn a_rule_that_gives_may_not_get_stricter() {
     assert_eq!(pushed, ["/rules/2/exclusive_group"]);
 }
 
+/// The shipped set with a rule ahead of the giving one in its group, which acts from three friends in a row on.
+fn grouped(first: &Json) -> Json {
+    let mut set = shipped();
+    set["rules"][2]["exclusive_group"] = json!("g");
+    let mut ahead = json!({"id": "first", "title": "先", "on": ["referral.qualified"], "exclusive_group": "g", "priority": 99,
+        "when": {"fact": "inviter.consecutive_qualified", "op": "gte", "value": 3}, "then": [{"effect": "tag", "tag": "x"}]});
+    ahead
+        .as_object_mut()
+        .unwrap()
+        .extend(first.as_object().unwrap().clone());
+    set["rules"].as_array_mut().unwrap().push(ahead);
+    set
+}
+
+#[test]
+fn a_rule_that_gives_may_not_lose_its_groups_turn_more_often() {
+    let change = |first: &Json| {
+        let (old, new) = (grouped(&json!({})), grouped(first));
+        let (old, new) = (
+            RuleSet::from_json(&old).unwrap(),
+            RuleSet::from_json(&new).unwrap(),
+        );
+        let found = lint_edit(
+            &old,
+            &new,
+            PolicyPack::shipped(),
+            "2026-06-01".parse().unwrap(),
+        );
+        found.into_iter().map(|one| one.pointer).collect::<Vec<_>>()
+    };
+    let row = |op: &str, value: i64| json!({"fact": "inviter.consecutive_qualified", "op": op, "value": value});
+    let pushed = ["/rules/2/exclusive_group"];
+    assert_eq!(change(&json!({"when": row("gte", 2)})), pushed, "wider");
+    assert_eq!(change(&json!({"when": row("gte", 4)})), [""; 0], "narrower");
+    assert_eq!(
+        change(&json!({"when": row("eq", 1)})),
+        [""; 0],
+        "elsewhere: the giving rule never acts there"
+    );
+    assert_eq!(
+        change(&json!({"on": ["referral.qualified", "rating.submitted"]})),
+        [""; 0],
+        "at an event the giving rule does not listen to"
+    );
+}
+
+#[test]
+fn a_rule_that_gives_may_not_ask_for_another_consent() {
+    let tagging = edited(|set| {
+        let then = set["rules"][2]["then"].as_array_mut().unwrap();
+        then.push(json!({"effect": "tag", "tag": "老带新"}));
+    });
+    assert_eq!(tagging, ["/rules/2"], "a tag needs the inviter's profiling");
+    let told = edited(|set| {
+        let then = set["rules"][2]["then"].as_array_mut().unwrap();
+        then.push(json!({"effect": "notify_staff", "text": "老带新"}));
+    });
+    assert_eq!(told, [""; 0]);
+}
+
 #[test]
 fn what_favours_people_passes() {
     let better: [fn(&mut Json); 9] = [
