@@ -16,11 +16,12 @@ use crate::{
 use entity::{
     customer_tag,
     ids::{AccountId, BookingId, EventId, ReferralId, StaffTaskId},
-    referral,
+    referral, reward as reward_table,
     values::{ReferralStatus, RewardCause, RewardStatus},
 };
 use sea_orm::{
-    ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QuerySelect, sea_query::OnConflict,
 };
 
 /// Why an effect happens: the event, the rule and the people.
@@ -251,11 +252,9 @@ async fn grant(
     if !caps::admit_reward(ctx, tx, cause, (recipient, cost)).await? {
         return Ok(Applied::Blocked(BlockedBy::Cap));
     }
-    let effect_id = if terms.once {
-        vault::sha256_hex(format!("once\n{}\n{recipient}\n{slot}", cause.rule_id).as_bytes())
-    } else {
-        cause.effect_id(recipient, slot)
-    };
+    if terms.once && had(tx, cause, (recipient, &terms.benefit.name)).await? {
+        return Ok(Applied::Already);
+    }
     let made = reward::give(
         ctx,
         tx,
@@ -268,11 +267,26 @@ async fn grant(
             reason: "规则发放".into(),
             referral_id: cause.referral_id,
             rule_id: Some(cause.rule_id.clone()),
-            effect_id,
+            effect_id: cause.effect_id(recipient, slot),
         },
     )
     .await?;
     Ok(made.map_or(Applied::Already, |id| Applied::Done(id.to_string())))
+}
+
+/// Whether a person had a benefit from this rule before, wherever it stands among the rule's effects. What was taken back he did
+/// not have. His counter is held, so that nobody gives it meanwhile.
+async fn had(
+    tx: &DatabaseTransaction,
+    cause: &Cause,
+    (recipient, benefit): (AccountId, &str),
+) -> Result<bool> {
+    let given = reward_table::Entity::find()
+        .filter(reward_table::Column::AccountId.eq(recipient))
+        .filter(reward_table::Column::RuleId.eq(&cause.rule_id))
+        .filter(reward_table::Column::Benefit.eq(benefit))
+        .filter(reward_table::Column::Status.ne(RewardStatus::Revoked));
+    Ok(given.count(tx).await? > 0)
 }
 
 /// `Some(Blocked)` when a consent is missing; other faults go on.

@@ -1,25 +1,28 @@
 //! Undoing: a full refund takes back what the order had earned, once.
 
-use super::{events::Reversed, reward, task};
+use super::{events::Reversed, reward, suppression::close, task};
 use crate::{kernel::Result, outbox, platform::Ctx};
 use entity::{
     customer_tag,
     ids::BookingId,
-    referral,
+    invitation, referral,
     reward::{Column, Entity},
-    values::{ReferralStatus, RewardStatus},
+    values::{InvitationSource, InvitationStatus, ReferralStatus, RewardStatus},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect,
+    QueryOrder, QuerySelect,
 };
 
-/// All that was paid for `booking` is back: the referral it qualified is reversed and its unused rewards are revoked.
+/// All that was paid for `booking` is back: the referral it qualified is reversed, its unused rewards are revoked, and what the
+/// customer was to be asked because of it is recalled.
 pub(super) async fn refunded(
     ctx: &Ctx,
     tx: &DatabaseTransaction,
     booking: BookingId,
 ) -> Result<()> {
+    // Invitations before links, as everywhere.
+    recall(ctx, tx, booking).await?;
     let links = referral::Entity::find()
         .filter(referral::Column::BookingId.eq(booking))
         .filter(referral::Column::Status.eq(ReferralStatus::Qualified))
@@ -45,6 +48,22 @@ pub(super) async fn refunded(
             booking_id: Some(booking),
         };
         outbox::append(tx, &ctx.env, &event).await?;
+    }
+    Ok(())
+}
+
+/// Invitations rules made because of the visit, and nobody has sent yet.
+async fn recall(ctx: &Ctx, tx: &DatabaseTransaction, booking: BookingId) -> Result<()> {
+    let waiting = invitation::Entity::find()
+        .filter(invitation::Column::BookingId.eq(booking))
+        .filter(invitation::Column::Source.eq(InvitationSource::Rule))
+        .filter(invitation::Column::Status.eq(InvitationStatus::Scheduled))
+        .order_by_asc(invitation::Column::Id)
+        .lock_exclusive()
+        .all(tx)
+        .await?;
+    for row in waiting {
+        close(ctx, tx, row.id, InvitationStatus::Recalled).await?;
     }
     Ok(())
 }

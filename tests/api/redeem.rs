@@ -317,6 +317,34 @@ on_both! {
         assert_eq!(perks[0]["status"], "expired");
     }
 
+    async fn what_is_given_once_is_given_once_wherever_it_stands_and_again_after_it_was_taken_back(app) {
+        let gift = json!({"effect": "grant", "to": "inviter", "benefit": "thanks", "once": true});
+        let perk = |then: Value| json!([{"id": "perk", "title": "礼遇", "on": ["referral.qualified"], "then": then,
+            "caps": {"per_customer": [{"times": 5, "per": "P365D"}], "budget_fen": 100_000}}]);
+        publishes(app, &with_rules(&perk(json!([gift])))).await;
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let code = code_of(&mei).await;
+        let (li, _) = comes_through(app, "li", &code).await;
+        let booking = first_order(app, &li, &crew).await;
+        assert_eq!(rewards(&mei, "rule").await.len(), 1);
+        publishes(app, &with_rules(&perk(json!([{"effect": "notify_staff", "text": "又来一位"}, gift])))).await;
+        let (wang, _) = comes_through(app, "wang", &code).await;
+        first_order(app, &wang, &crew).await;
+        assert_eq!(rewards(&mei, "rule").await.len(), 1, "in another place it is the same gift");
+        let manager = app.staff(&[StaffRole::Manager]).await;
+        manager.post("admin/refunds", json!({ "booking_id": booking["id"], "reason": "不满意" })).await.expect(201);
+        app.settled_refund().await;
+        let mei = app.customer("mei").await;
+        assert_eq!(rewards(&mei, "rule").await[0]["status"], "revoked");
+        let (zhao, _) = comes_through(app, "zhao", &code).await;
+        first_order(app, &zhao, &crew).await;
+        let found = rewards(&app.customer("mei").await, "rule").await;
+        let mut statuses: Vec<&str> = found.iter().map(|one| one["status"].as_str().unwrap()).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, ["granted", "revoked"], "what was taken back he did not have");
+    }
+
     async fn a_rules_budget_is_never_overspent(app) {
         let rules = json!([{"id": "perk", "title": "礼遇", "on": ["referral.qualified"],
             "then": [{"effect": "grant", "to": "inviter", "benefit": "thanks"}],
