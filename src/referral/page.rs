@@ -1,11 +1,12 @@
 //! The public rule page of a set (REF-12): what is promised to whom, under which conditions, and since when. Nobody's data.
 
 use crate::{
-    kernel::{AppError, Result},
+    config::Referral,
+    kernel::{AppError, Result, Span},
     platform::{Ctx, vault::sha256_hex},
     rule::{
-        CompiledRuleSet, NamedBenefit, PlainRule, PolicyPack, RuleSet, cap_words, compile, favours,
-        plain_rules, whole_benefit,
+        Cap, CompiledRuleSet, NamedBenefit, PlainRule, PolicyPack, RuleSet, cap_words, compile,
+        favours, plain_rules, whole_benefit,
     },
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -26,7 +27,7 @@ const TOLD: u64 = 10;
 /// Pages kept ready.
 const KEPT: usize = 16;
 /// Goes up whenever the page says something else about the same set.
-const EDITION: u8 = 1;
+const EDITION: u8 = 2;
 
 /// A rule page.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -208,7 +209,7 @@ async fn written(
         steps: steps(),
         benefits: benefits(&compiled),
         rules: plain_rules(&compiled),
-        limits: limits(&set, &compiled),
+        limits: limits(ctx, &set, &compiled),
         giving: giving(ctx),
         rights: rights(ctx),
         history: history(db, newest).await?,
@@ -242,18 +243,15 @@ fn benefits(set: &CompiledRuleSet) -> Vec<String> {
     found
 }
 
-fn limits(set: &RuleSet, compiled: &CompiledRuleSet) -> Vec<String> {
+fn limits(ctx: &Ctx, set: &RuleSet, compiled: &CompiledRuleSet) -> Vec<String> {
     let caps = PolicyPack::shipped().programme_caps(&set.caps);
     let mut found = Vec::new();
     if (1..=3).any(|generation| compiled.welcome(generation).is_some()) {
         found.push("好友的权益每人一次".to_owned());
     }
     if compiled.inviter_thanks.is_some() {
-        found.extend(
-            caps.per_inviter
-                .iter()
-                .map(|cap| cap_words("邀请人的答谢每人", cap)),
-        );
+        let caps = thanks_caps(&ctx.config.referral, &caps.per_inviter);
+        found.extend(caps.iter().map(|cap| cap_words("邀请人的答谢每人", cap)));
     }
     if let Some(fen) = caps.budget_fen {
         found.push(format!(
@@ -262,6 +260,27 @@ fn limits(set: &RuleSet, compiled: &CompiledRuleSet) -> Vec<String> {
         ));
     }
     found
+}
+
+/// What limits an inviter's thanks: the document's caps and the settings', without those a stricter one implies.
+fn thanks_caps(settings: &Referral, written: &[Cap]) -> Vec<Cap> {
+    let set = [
+        (settings.thanks_per_month, 30),
+        (settings.thanks_per_year, 365),
+    ];
+    let set = set.map(|(times, days)| Cap {
+        times: u32::try_from(times).unwrap_or(u32::MAX),
+        per: Span::days(days),
+    });
+    let mut caps: Vec<Cap> = Vec::new();
+    for cap in written.iter().chain(&set) {
+        let implied = |known: &Cap| known.times <= cap.times && known.per >= cap.per;
+        if !caps.iter().any(implied) {
+            caps.retain(|known| known.times < cap.times || known.per > cap.per);
+            caps.push(*cap);
+        }
+    }
+    caps
 }
 
 fn giving(ctx: &Ctx) -> Vec<String> {
@@ -275,7 +294,7 @@ fn giving(ctx: &Ctx) -> Vec<String> {
         "好友的权益在他用邀请码登记后发到“我的权益”,下单时自动抵扣或随服务带上。".to_owned(),
         format!("邀请人的答谢在好友订单付款、完成后再过 {window}退款期才发。"),
         "好友的订单全额退款的,因它而发、还没有用掉的权益收回;用掉的不追讨。".to_owned(),
-        "疑似自己邀请自己的,先由人工复核再发;对结果有异议可以申诉。".to_owned(),
+        "自己不能邀请自己,一个人只登记一位邀请人;对结果有异议可以联系我们申诉。".to_owned(),
         "活动开始后只作对用户更有利的修改;每次修改都列在本页的版本记录里。".to_owned(),
     ]
 }
@@ -316,4 +335,24 @@ async fn history(db: &impl ConnectionTrait, newest: &[Known]) -> Result<Vec<Vers
         });
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_tells_the_stricter_of_what_is_written_and_what_is_set() {
+        let cap = |times, days| Cap {
+            times,
+            per: Span::days(days),
+        };
+        let mut settings = crate::config::with_overrides(&[]).unwrap().referral;
+        (settings.thanks_per_month, settings.thanks_per_year) = (3, 12);
+        let told = |written: &[Cap]| thanks_caps(&settings, written);
+        assert_eq!(told(&[]), [cap(3, 30), cap(12, 365)]);
+        assert_eq!(told(&[cap(10, 30)]), [cap(3, 30), cap(12, 365)]);
+        assert_eq!(told(&[cap(2, 30)]), [cap(2, 30), cap(12, 365)]);
+        assert_eq!(told(&[cap(3, 365)]), [cap(3, 365)]);
+    }
 }
