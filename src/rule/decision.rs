@@ -58,6 +58,9 @@ pub struct ConditionResult {
     pub outcome: Truth,
     /// Part of the smallest change that would let the rule fire.
     pub decisive: bool,
+    /// Whether it stands in the way: it does not hold, and no other branch of its `any` makes up for it.
+    #[serde(default)]
+    pub unmet: bool,
 }
 
 /// A consent without which a decision may not take effect.

@@ -105,6 +105,8 @@ pub(crate) struct Verdict<'a> {
     pub(crate) uninvited: bool,
 }
 
+const OUT_OF_PERIOD: &str = "不在规则集的有效期内";
+
 /// Why a rule whose conditions hold does not do all it would.
 #[derive(Clone, Copy)]
 pub(crate) enum Reason<'a> {
@@ -123,6 +125,20 @@ impl<'a> Order<'a> {
             veto: guard(facts),
             taken: Vec::new(),
         }
+    }
+
+    /// What would stand in the way of a rule whose conditions do not hold, even if they did. A veto the rule's own conditions
+    /// speak of needs no second sentence.
+    fn hindrance(&self, rule: &CompiledRule, conditions: &[ConditionResult]) -> Option<String> {
+        let spoken = |one: &ConditionResult| one.unmet && GUARDS.contains(&one.fact.as_str());
+        let hindrance = if !self.in_period {
+            Some(OUT_OF_PERIOD)
+        } else if rule.only_invites() && !conditions.iter().any(spoken) {
+            self.veto
+        } else {
+            None
+        };
+        hindrance.map(str::to_owned)
     }
 
     /// The next rule whose conditions hold.
@@ -172,7 +188,7 @@ impl Verdict<'_> {
         decision.outcome = self.outcome;
         match self.reason {
             None => return,
-            Some(Reason::Period) => decision.reason = Some("不在规则集的有效期内".to_owned()),
+            Some(Reason::Period) => decision.reason = Some(OUT_OF_PERIOD.to_owned()),
             Some(Reason::Beaten(winner)) => {
                 decision.reason = Some(format!("同组的规则“{winner}”优先"));
             }
@@ -217,7 +233,8 @@ fn judge<'a>(
     order: &mut Order<'a>,
 ) -> Decision {
     let mut decision = Decision::about(event, &rule.id, &rule.title);
-    decision.outcome = match rule.when.truth(facts) {
+    let mut unmet = Vec::new();
+    decision.outcome = match rule.when.unmet(facts, &mut unmet) {
         Truth::True => Outcome::Fired,
         Truth::Unknown => Outcome::Unknown,
         Truth::False => Outcome::Not,
@@ -228,12 +245,13 @@ fn judge<'a>(
             rule.when.missing(facts).into_iter().collect()
         }
     };
+    let mut unmet = unmet.into_iter();
     rule.when.each(&mut |test| {
-        decision.conditions.push(result(
-            test,
-            facts,
-            decisive.contains(test.pointer.as_str()),
-        ));
+        let marks = (
+            decisive.contains(&*test.pointer),
+            unmet.next().unwrap_or_default(),
+        );
+        decision.conditions.push(result(test, facts, marks));
     });
     decision.purposes.clone_from(&rule.purposes);
     decision.caps.clone_from(&rule.caps);
@@ -252,15 +270,17 @@ fn judge<'a>(
             })
             .collect();
         order.next(rule).record(&mut decision);
+    } else {
+        decision.reason = order.hindrance(rule, &decision.conditions);
     }
     decision
 }
 
-fn result(test: &Test, facts: &Facts, decisive: bool) -> ConditionResult {
+fn result(test: &Test, facts: &Facts, (decisive, unmet): (bool, bool)) -> ConditionResult {
     let write = |value: &Value| value::write(test.kind, value);
     ConditionResult {
-        pointer: test.pointer.clone(),
-        fact: test.key.clone(),
+        pointer: test.pointer.to_string(),
+        fact: test.key.to_string(),
         op: test.op,
         want: match &test.rhs {
             Rhs::Nothing => Json::Null,
@@ -272,6 +292,7 @@ fn result(test: &Test, facts: &Facts, decisive: bool) -> ConditionResult {
         got: test.got(facts).map_or(Json::Null, write),
         outcome: test.truth(facts),
         decisive,
+        unmet,
     }
 }
 

@@ -20,26 +20,24 @@ pub struct Why {
     pub outcome: Outcome,
     /// One sentence per unmet or unknown condition, or the reason it was held.
     pub sentences: Vec<String>,
-    /// The smallest change that would let the rule fire; null when it fired or no condition is in the way.
+    /// The smallest change that would let the rule fire; null when it fired, or when something else than its conditions is in the way.
     pub smallest_change: Option<String>,
 }
 
 /// Explains one decision. `facts` are those it was made with; they sharpen "预存达到 50%" into "再付 ¥200 即达到 50%".
 pub fn why(decision: &Decision, facts: &Facts) -> Why {
-    let open = |result: &&ConditionResult| {
-        result.outcome != Truth::True && decision.outcome != Outcome::Fired
-    };
-    let mut sentences: Vec<String> = decision
-        .conditions
-        .iter()
-        .filter(open)
+    // Where the conditions hold as a whole, something else stands in the way: the reason says what.
+    let unmet = matches!(decision.outcome, Outcome::Not | Outcome::Unknown);
+    let conditions = decision.conditions.iter().filter(|_| unmet);
+    let mut sentences: Vec<String> = conditions
+        .clone()
+        .filter(|result| result.unmet)
         .map(|result| sentence(result, facts))
         .collect();
     sentences.extend(decision.reason.clone());
-    let changes: Vec<String> = decision
-        .conditions
-        .iter()
-        .filter(|result| result.decisive)
+    // With a reason besides, no change of the conditions alone would fire it.
+    let changes: Vec<String> = conditions
+        .filter(|result| result.decisive && decision.reason.is_none())
         .map(|result| sentence(result, facts))
         .collect();
     Why {
@@ -159,18 +157,21 @@ const fn scalar(kind: Kind) -> Kind {
     }
 }
 
+/// The fact whose gap is told in yuan.
+pub(super) const RATIO: &str = "booking.prepaid_ratio";
+/// What telling it takes: the order's total and what was paid of it.
+pub(super) const PAID: [&str; 2] = ["booking.total_fen", "booking.prepaid_fen"];
+
 /// "再付 ¥200 即达到 50%", when the order's total and what was paid are known.
 fn still_to_pay(result: &ConditionResult, facts: &Facts) -> Option<String> {
-    if result.fact != "booking.prepaid_ratio" || !matches!(result.op, Op::Gte | Op::Gt | Op::Eq) {
+    if result.fact != RATIO || !matches!(result.op, Op::Gte | Op::Gt | Op::Eq) {
         return None;
     }
     let Ok(Value::Int(ratio)) = value::read(Kind::Ratio, &result.want) else {
         return None;
     };
-    let (total, paid) = (
-        facts.int("booking.total_fen")?,
-        facts.int("booking.prepaid_fen")?,
-    );
+    let [total, paid] = PAID.map(|name| facts.int(name));
+    let (total, paid) = (total?, paid?);
     let goal = if result.op == Op::Gt {
         ratio.checked_add(1)?
     } else {
@@ -263,6 +264,44 @@ mod tests {
             found.smallest_change.as_deref(),
             Some("未结投诉须为 0 件(现在 1 件)")
         );
+    }
+
+    #[test]
+    fn a_branch_another_branch_makes_up_for_is_not_in_the_way() {
+        let when = json!({"all": [
+            {"any": [{"fact": "booking.prepaid_ratio", "op": "gte", "value": 0.5}, {"fact": "rating.score", "op": "gte", "value": 4.8}]},
+            {"fact": "rating.quality", "op": "gte", "value": 5}]});
+        let found = explain(
+            &when,
+            &facts(&[
+                ("booking.prepaid_ratio", 6_000),
+                ("rating.score", 440),
+                ("rating.quality", 400),
+            ]),
+        );
+        assert_eq!(found.sentences, ["质量分达到 5.00 分(这次 4.00 分)"]);
+    }
+
+    #[test]
+    fn when_the_campaign_is_over_or_asking_is_vetoed_no_change_of_the_conditions_is_promised() {
+        let low = facts(&[("rating.score", 440)]);
+        let mut over = rule(&json!({"fact": "rating.score", "op": "gte", "value": 4.8}));
+        over["period"] = json!({"from": "2026-01-01", "to": "2026-01-31"});
+        let found = why(&decide(&over, "rating.submitted", &low)[0], &low);
+        let wanted = "评分达到 4.80 分(这次 4.40 分)";
+        assert_eq!(found.sentences, [wanted, "不在规则集的有效期内"]);
+        assert_eq!(found.smallest_change, None);
+        let mut complaining = low;
+        complaining.set("customer.open_complaints", 1);
+        let found = explain(
+            &json!({"fact": "rating.score", "op": "gte", "value": 4.8}),
+            &complaining,
+        );
+        assert_eq!(
+            found.sentences,
+            [wanted, "有投诉还没有办结,办结之前不发送邀约"]
+        );
+        assert_eq!(found.smallest_change, None);
     }
 
     #[test]

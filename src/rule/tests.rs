@@ -221,8 +221,11 @@ fn only_the_facts_an_event_needs_are_asked_for() {
     assert_eq!(
         names("rating.submitted"),
         [
+            // What is paid and what it is paid of are read to say how much is missing.
+            "booking.prepaid_fen",
             "booking.prepaid_ratio",
             "booking.sla_breached",
+            "booking.total_fen",
             "customer.is_minor",
             "customer.open_complaints",
             "rating.score"

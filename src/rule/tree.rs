@@ -5,6 +5,7 @@ use super::fact::Kind;
 use super::reference::FactRef;
 use super::value::{Facts, Value};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Kleene's three values. A missing fact is unknown, not false: `null <= 0.1` must not put a customer into the top 10 %.
 #[derive(
@@ -73,10 +74,10 @@ pub(crate) enum Node {
 /// One typed comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Test {
-    pub(crate) pointer: String,
+    pub(crate) pointer: Arc<str>,
     pub(crate) fact: FactRef,
     /// The text of `fact`, its key in [`Facts`].
-    pub(crate) key: String,
+    pub(crate) key: Arc<str>,
     pub(crate) kind: Kind,
     /// Least and greatest value the fact can have.
     pub(crate) range: (i64, i64),
@@ -119,6 +120,33 @@ impl Node {
         }
     }
 
+    /// The value of the tree, and per comparison, in document order, whether it stands in the way of its being true: a branch of
+    /// an `any` that holds otherwise does not.
+    pub(crate) fn unmet(&self, facts: &Facts, found: &mut Vec<bool>) -> Truth {
+        let from = found.len();
+        match self {
+            Self::All(inner) => inner
+                .iter()
+                .map(|one| one.unmet(facts, found))
+                .fold(Truth::True, Truth::and),
+            Self::Any(inner) => {
+                let truth = inner
+                    .iter()
+                    .map(|one| one.unmet(facts, found))
+                    .fold(Truth::False, Truth::or);
+                if truth == Truth::True {
+                    found.iter_mut().skip(from).for_each(|unmet| *unmet = false);
+                }
+                truth
+            }
+            Self::Test(test) => {
+                let truth = test.truth(facts);
+                found.push(truth != Truth::True);
+                truth
+            }
+        }
+    }
+
     /// The pointers of a smallest set of comparisons which, once true, make the tree true.
     pub(crate) fn missing<'a>(&'a self, facts: &Facts) -> Vec<&'a str> {
         match self {
@@ -129,7 +157,7 @@ impl Node {
                 .min_by_key(Vec::len)
                 .unwrap_or_default(),
             Self::Test(test) if test.truth(facts) == Truth::True => Vec::new(),
-            Self::Test(test) => vec![test.pointer.as_str()],
+            Self::Test(test) => vec![&*test.pointer],
         }
     }
 }

@@ -200,6 +200,21 @@ on_both! {
         assert_eq!((&held[0]["outcome"], &held[0]["blocked_by"]), (&json!("held"), &json!("cap")), "{held:#?}");
     }
 
+    async fn nobody_is_asked_because_of_a_visit_whose_money_went_back(app) {
+        let mei = app.customer("mei").await;
+        mei.consents("referral_profiling", None).await;
+        let crew = app.crew("13800001000").await;
+        let booking = app.visit(&mei, &crew).await;
+        app.rates(&mei, &booking, DELIGHTED).await;
+        assert_eq!(invitations(&mei).await[0]["status"], "scheduled");
+        let manager = app.staff(&[StaffRole::Manager]).await;
+        manager.post("admin/refunds", json!({ "booking_id": booking["id"], "reason": "不满意" })).await.expect(201);
+        app.settled_refund().await;
+        assert_eq!(invitations(&mei).await[0]["status"], "recalled");
+        app.advance("P2D").await;
+        assert_eq!(invitations(&mei).await[0]["status"], "recalled", "its hour passes");
+    }
+
     async fn what_was_paid_back_is_not_prepaid(app) {
         let mei = app.customer("mei").await;
         mei.consents("referral_profiling", None).await;
@@ -212,7 +227,7 @@ on_both! {
         app.rates(&mei, &booking, DELIGHTED).await;
         assert!(invitations(&mei).await.is_empty(), "less than half is left");
         let why = mei.get("me/referral/why").await.expect(200).to_string();
-        assert!(why.contains("46.87%"), "{why}");
+        assert!(why.contains("再付 ¥5 即达到 50%"), "what went back is left to pay: {why}");
     }
 
     async fn staff_lift_a_suppression_on_appeal_and_asking_goes_on(app) {

@@ -274,7 +274,7 @@ fn oracle(condition: &Condition, results: &[ConditionResult]) -> Truth {
         Condition::Test(test) => {
             let found = results
                 .iter()
-                .find(|one| one.pointer == test.pointer)
+                .find(|one| *one.pointer == *test.pointer)
                 .unwrap();
             if found.op == test.op {
                 found.outcome
