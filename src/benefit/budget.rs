@@ -44,12 +44,6 @@ fn cost(gift: Option<&NamedBenefit>) -> i64 {
         .max(0)
 }
 
-/// What one friend through an invitation may cost at most.
-fn one_friend(set: &CompiledRuleSet) -> i64 {
-    set.dearest_welcome()
-        .saturating_add(cost(set.inviter_thanks.as_ref()))
-}
-
 /// Since when the programme's money counts.
 fn since(set: &CompiledRuleSet) -> DateTime<Utc> {
     set.from
@@ -128,8 +122,8 @@ pub(super) async fn of_invitations(
     Ok(OfRule {
         promised: given
             .saturating_add(awaited.saturating_mul(cost(set.inviter_thanks.as_ref())))
-            .saturating_add(unused.saturating_mul(one_friend(set))),
-        one: one_friend(set),
+            .saturating_add(unused.saturating_mul(set.one_friend())),
+        one: set.one_friend(),
         since: asked.collect::<Result<_>>()?,
     })
 }
@@ -166,7 +160,7 @@ pub(super) async fn fits_welcome(
         InvitationStatus::Scheduled | InvitationStatus::Sent | InvitationStatus::Opened
             if !welcome.linked =>
         {
-            one_friend(set)
+            set.one_friend()
         }
         _ => 0,
     };

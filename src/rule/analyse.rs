@@ -7,12 +7,14 @@ use super::compile::{CompiledRule, CompiledRuleSet};
 use super::decision::Action;
 use super::document::{Cap, ProgrammeCaps, RuleSet};
 use super::domain::Domain;
+use super::event::EventKind;
 use super::finding::{Finding, at, short};
 use super::reference::FactRef;
 use super::tree::Node;
 use super::value::yuan;
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Most steps (intervals and words compared, facts looked up) of the shadow check; beyond it says that it stopped.
 const MAX_STEPS: usize = 2_000_000;
@@ -56,8 +58,9 @@ pub fn analyse(set: &RuleSet, compiled: &CompiledRuleSet, programme: &ProgrammeC
                 "改正互相矛盾的条件,或删掉这条规则",
             ));
         }
-        overlap::dead(&mut findings, rule, region);
+        overlap::dead(&mut findings, compiled.one_friend(), (rule, region));
     }
+    stretches(&mut findings, compiled);
     shadows(&mut findings, compiled, &regions);
     overlap::check(&mut findings, compiled, &regions);
     generations(&mut findings, set);
@@ -70,23 +73,49 @@ pub fn analyse(set: &RuleSet, compiled: &CompiledRuleSet, programme: &ProgrammeC
     }
 }
 
+/// Most stretches of history the rules of one event may look back over: each is a column of one statement, for every person of a
+/// batch. PostgreSQL takes 1,664 columns, but people wait for the answer long before.
+const MAX_STRETCHES: usize = 64;
+
+/// Events whose rules look back over too many stretches of history; different folds of one stretch count once.
+fn stretches(findings: &mut Vec<Finding>, compiled: &CompiledRuleSet) {
+    for kind in EventKind::every() {
+        let facts = compiled.facts_for(kind);
+        let stretches: BTreeSet<_> = facts
+            .filter_map(|fact| Some((&fact.name, fact.history?.window)))
+            .collect();
+        if stretches.len() > MAX_STRETCHES {
+            findings.push(Finding::block(
+                "RULE-SIZE",
+                "/rules",
+                format!(
+                    "“{}”的规则一共回看 {} 段不同的历史,最多 {MAX_STRETCHES} 段",
+                    kind.label(),
+                    stretches.len()
+                ),
+                "把相近的 @last(n) 和 @within(…) 改成同样的几段",
+            ));
+        }
+    }
+}
+
 /// What a fact is called, by its key.
 fn label(key: &str) -> String {
     let meaning = key.parse::<FactRef>().map(|fact| fact.meaning());
     meaning.map_or_else(
         |_| short(key),
-        |meaning| meaning.map_or_else(|_| short(key), |meaning| meaning.label),
+        |meaning| meaning.map_or_else(|_| short(key), |meaning| meaning.label.into_owned()),
     )
 }
 
 /// The values each fact may have when a condition holds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Region {
-    domains: BTreeMap<String, Domain>,
+    domains: BTreeMap<Arc<str>, Domain>,
     /// Whether the domains say all; otherwise they are an upper bound.
     exact: bool,
     /// The fact that makes it impossible.
-    contradiction: Option<String>,
+    contradiction: Option<Arc<str>>,
 }
 
 impl Region {
@@ -162,7 +191,7 @@ impl Region {
     }
 
     /// Whether one state of the facts may satisfy both: `false` is certain, `true` is not.
-    fn meets(&self, other: &Self) -> bool {
+    pub(super) fn meets(&self, other: &Self) -> bool {
         self.contradiction.is_none()
             && other.contradiction.is_none()
             && self.domains.iter().all(|(key, mine)| {
@@ -258,8 +287,12 @@ fn only_invites(rule: &CompiledRule) -> bool {
         .all(|effect| matches!(effect, Action::Invite { .. }))
 }
 
+/// Whether `first` has its turn wherever `later` could have one; a rule that lacks a consent takes none.
 fn goes_before(first: &(&CompiledRule, &Region), later: &(&CompiledRule, &Region)) -> bool {
-    later.0.on.is_subset(&first.0.on) && first.1.covers(later.1)
+    let mut needs = first.0.purposes.iter();
+    later.0.on.is_subset(&first.0.on)
+        && needs.all(|need| later.0.purposes.contains(need))
+        && first.1.covers(later.1)
 }
 
 fn shadowed(rule: &CompiledRule, first: &str, how: &str) -> Finding {

@@ -511,6 +511,15 @@ on_both! {
         assert_eq!(db.1.load(Ordering::Relaxed), 0, "there was nothing that might be read");
     }
 
+    async fn as_many_stretches_of_history_as_a_set_may_have_are_one_answer(app) {
+        let mei = person(app, "mei").await;
+        let names: Vec<_> = (1..=64).flat_map(|days| {
+            ["rating.score", "booking.total_fen"].map(|fact| format!("{fact}@within(P{days}D).count"))
+        }).collect();
+        let all = facts(app, &[ask(mei, None, true), ask(mei, None, true)], &wanted(&names)).await;
+        assert!(names.iter().all(|name| int(&all[1], name) == Some(0)));
+    }
+
     async fn who_has_not_agreed_gives_nothing_while_his_neighbour_in_the_batch_does(app) {
         let base = base(app).await;
         let (mei, li) = (person(app, "mei").await, person(app, "li").await);

@@ -12,8 +12,13 @@ use std::collections::BTreeMap;
 const MOST: usize = 20;
 
 /// A rule whose effects can never take place: no budget for one of them, or invitations alone where the guard vetoes them.
-pub(super) fn dead(findings: &mut Vec<Finding>, rule: &CompiledRule, region: &Region) {
-    let cheapest = rule.effects.iter().map(costs).min().unwrap_or(None);
+pub(super) fn dead(
+    findings: &mut Vec<Finding>,
+    one_friend: i64,
+    (rule, region): (&CompiledRule, &Region),
+) {
+    let each = rule.effects.iter().map(|effect| costs(effect, one_friend));
+    let cheapest = each.min().unwrap_or(None);
     if let (Some(budget), Some(cheapest)) = (rule.caps.budget_fen, cheapest)
         && cheapest > budget
     {
@@ -45,12 +50,12 @@ pub(super) fn dead(findings: &mut Vec<Finding>, rule: &CompiledRule, region: &Re
     }
 }
 
-/// What an effect costs at least, when it costs something for certain; `None` for what is free or unknown. Asking may bring a
-/// welcome and thanks, so that it needs some budget.
-fn costs(effect: &Action) -> Option<i64> {
+/// What an effect costs at least, when it costs something for certain; `None` for what is free or unknown. Asking reserves what a
+/// friend may cost.
+fn costs(effect: &Action, one_friend: i64) -> Option<i64> {
     match effect {
         Action::Grant { benefit, .. } => benefit.benefit.cost_fen().filter(|fen| *fen > 0),
-        Action::Invite { .. } => Some(1),
+        Action::Invite { .. } => Some(one_friend).filter(|fen| *fen > 0),
         Action::SuppressInvitations { .. }
         | Action::Tag { .. }
         | Action::NotifyStaff { .. }

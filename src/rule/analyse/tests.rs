@@ -28,6 +28,36 @@ fn score(op: &str, value: &str) -> Json {
 }
 
 #[test]
+fn the_rules_of_one_event_look_back_over_a_bounded_number_of_stretches() {
+    let looking_back = |stretches: usize| {
+        let rule = |(place, days): (usize, Vec<usize>)| {
+            let all: Vec<_> = days
+                .into_iter()
+                .flat_map(|days| {
+                    // Folds of one stretch are one look.
+                    ["min", "max"].map(|fold| json!({"fact": format!("rating.score@within(P{days}D).{fold}"), "op": "gte", "value": 4}))
+                })
+                .collect();
+            json!({"id": format!("r{place}"), "title": "试", "on": ["rating.submitted"], "when": {"all": all},
+                "then": [{"effect": "tag", "tag": "满意"}]})
+        };
+        let days: Vec<_> = (1..=stretches).collect();
+        let rules: Vec<_> = days
+            .chunks(30)
+            .map(<[usize]>::to_vec)
+            .enumerate()
+            .map(rule)
+            .collect();
+        found(&json!({"schema": 1, "name": "试", "rules": rules}))
+    };
+    let size = |found: Vec<(String, String)>| {
+        found.contains(&("RULE-SIZE".to_owned(), "/rules".to_owned()))
+    };
+    assert!(!size(looking_back(64)));
+    assert!(size(looking_back(65)));
+}
+
+#[test]
 fn contradicting_conditions_are_found() {
     let dead = [
         json!({"all": [score("gte", "4.80"), score("lt", "4.50")]}),
