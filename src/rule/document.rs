@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Largest document, bytes.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -99,8 +100,8 @@ pub enum Condition {
 /// One comparison of a fact.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// Where it stands in the document.
-    pub pointer: String,
+    /// Where it stands in the document; shared with what is compiled from it.
+    pub pointer: Arc<str>,
     /// What is read.
     pub fact: FactRef,
     /// How it is compared.
@@ -442,9 +443,9 @@ impl Rule {
         let mut found = Vec::new();
         if let Some(when) = &self.when {
             when.each(&mut |test| {
-                found.push((test.pointer.as_str(), &test.fact));
+                found.push((&*test.pointer, &test.fact));
                 if let Some(Operand::Fact(other)) = &test.operand {
-                    found.push((test.pointer.as_str(), other));
+                    found.push((&*test.pointer, other));
                 }
             });
         }

@@ -2,7 +2,7 @@
 
 use super::document::Op;
 use super::fact::Kind;
-use super::interval::{above, below, gaps, join, meet};
+use super::interval::{above, below, gaps, join, meet, points};
 use super::tree::{Rhs, Test};
 use super::value::Value;
 use std::collections::BTreeSet;
@@ -120,10 +120,6 @@ fn chosen(test: &Test, values: &[Value]) -> Set {
         .collect();
     let low = numbers.first().copied().unwrap_or(i64::MIN);
     let high = numbers.last().copied().unwrap_or(i64::MAX);
-    let points = || {
-        let singles: Vec<_> = numbers.iter().map(|number| (*number, *number)).collect();
-        join(&singles, &[])
-    };
     Set::Ints(match test.op {
         Op::Gt => above(low),
         Op::Gte => vec![(low, i64::MAX)],
@@ -131,8 +127,10 @@ fn chosen(test: &Test, values: &[Value]) -> Set {
         Op::Lte => vec![(i64::MIN, low)],
         Op::Between => vec![(low, high)],
         Op::NotBetween => join(&below(low), &above(high)),
-        Op::Ne | Op::NotIn => gaps(&points()),
-        Op::Eq | Op::In | Op::Contains | Op::NotContains | Op::IsKnown | Op::IsUnknown => points(),
+        Op::Ne | Op::NotIn => gaps(&points(&numbers)),
+        Op::Eq | Op::In | Op::Contains | Op::NotContains | Op::IsKnown | Op::IsUnknown => {
+            points(&numbers)
+        }
     })
 }
 

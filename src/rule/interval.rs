@@ -50,16 +50,25 @@ pub(super) fn meet(left: &[(i64, i64)], right: &[(i64, i64)]) -> Vec<(i64, i64)>
 
 /// What either allows.
 pub(super) fn join(left: &[(i64, i64)], right: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    let mut all: Vec<_> = left.iter().chain(right).copied().collect();
+    union(left.iter().chain(right).copied().collect())
+}
+
+/// These numbers, neighbours as one interval.
+pub(super) fn points(numbers: &[i64]) -> Vec<(i64, i64)> {
+    union(numbers.iter().map(|number| (*number, *number)).collect())
+}
+
+/// Intervals in any order, made ascending and disjoint.
+fn union(mut all: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
     all.sort_unstable();
-    let mut found: Vec<(i64, i64)> = Vec::new();
-    for (low, high) in all {
-        match found.last_mut() {
-            Some(last) if low <= last.1.saturating_add(1) => last.1 = last.1.max(high),
-            _ => found.push((low, high)),
+    all.dedup_by(|next, last| {
+        let touching = next.0 <= last.1.saturating_add(1);
+        if touching {
+            last.1 = last.1.max(next.1);
         }
-    }
-    found
+        touching
+    });
+    all
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ fn joined(inner: &[Node], word: &str) -> String {
 
 fn comparison(test: &Test) -> String {
     let Ok(meaning) = test.fact.meaning() else {
-        return test.key.clone();
+        return test.key.to_string();
     };
     let write = |value: &Value| value::write(test.kind, value);
     let want = match &test.rhs {

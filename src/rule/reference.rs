@@ -4,8 +4,10 @@ use super::event::EventKind;
 use super::fact::{self, Kind, Nature, Whose};
 use crate::kernel::Span;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Most recent entries a `last(n)` window may span.
 const MAX_LAST: u32 = 100;
@@ -84,8 +86,8 @@ pub struct History {
 /// With a history the name is either a fact or an event kind (`referral.qualified@within(P90D).count`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FactRef {
-    /// The fact, or the event kind counted.
-    pub name: String,
+    /// The fact, or the event kind counted; shared, for thousands of rules read the same few facts.
+    pub name: Arc<str>,
     /// Present for history aggregates.
     pub history: Option<History>,
 }
@@ -95,7 +97,7 @@ pub struct FactRef {
 pub(crate) struct Meaning {
     pub(crate) kind: Kind,
     pub(crate) unit: &'static str,
-    pub(crate) label: String,
+    pub(crate) label: Cow<'static, str>,
     pub(crate) consent: Option<(&'static str, Whose)>,
     pub(crate) nature: Nature,
     pub(crate) options: &'static [&'static str],
@@ -104,6 +106,14 @@ pub(crate) struct Meaning {
 }
 
 impl FactRef {
+    /// Its text form, the key in [`super::Facts`].
+    pub(crate) fn key(&self) -> Arc<str> {
+        match self.history {
+            None => Arc::clone(&self.name),
+            Some(_) => self.to_string().into(),
+        }
+    }
+
     /// Checks the reference against the catalogue; the error is a zh-CN reason.
     pub(crate) fn meaning(&self) -> Result<Meaning, String> {
         match self.history {
@@ -117,7 +127,7 @@ impl FactRef {
         Ok(Meaning {
             kind: row.kind,
             unit: row.unit,
-            label: row.label.to_owned(),
+            label: Cow::Borrowed(row.label),
             consent: row.consent.map(|purpose| (purpose, row.whose)),
             nature: row.nature,
             options: row.options,
@@ -155,12 +165,12 @@ impl FactRef {
             min,
             max,
             unit: if kind == row.kind { row.unit } else { "次" },
-            label: format!(
+            label: Cow::Owned(format!(
                 "{}{}的{}",
                 window_label(history.window),
                 row.label,
                 history.fold.label()
-            ),
+            )),
             consent: Some(
                 row.consent
                     .unwrap_or(("referral_profiling", Whose::Customer)),
@@ -203,7 +213,11 @@ fn counted(event: EventKind, history: History) -> Meaning {
     Meaning {
         kind: Kind::Count,
         unit: "次",
-        label: format!("{}{}的次数", window_label(history.window), event.label()),
+        label: Cow::Owned(format!(
+            "{}{}的次数",
+            window_label(history.window),
+            event.label()
+        )),
         consent,
         nature,
         options: &[],
@@ -240,7 +254,7 @@ impl FromStr for FactRef {
             Some(rest) => Some(history(rest).ok_or_else(wrong)?),
         };
         Ok(Self {
-            name: name.to_owned(),
+            name: name.into(),
             history,
         })
     }
@@ -347,7 +361,7 @@ mod tests {
         );
         assert_eq!(
             meaning("rating.score@last(3).min").map(|found| found.label),
-            Ok("最近 3 次评分的最低".to_owned())
+            Ok("最近 3 次评分的最低".into())
         );
     }
 

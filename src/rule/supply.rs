@@ -13,7 +13,7 @@ pub(crate) fn check(set: &RuleSet) -> Vec<Finding> {
             .facts()
             .into_iter()
             .filter(|(_, reference)| reference.history.is_none())
-            .map(|(pointer, reference)| (at(pointer, "fact"), reference.name.as_str()));
+            .map(|(pointer, reference)| (at(pointer, "fact"), &*reference.name));
         let audience = rule
             .audience
             .iter()

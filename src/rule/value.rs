@@ -154,6 +154,8 @@ impl Facts {
 
 /// Longest decimal text read; enough for any amount and short enough to bound work.
 const MAX_DIGITS: usize = 18;
+/// Whole numbers below this need no text to be read exactly, whatever their kind's places.
+const SHORT: u64 = 1_000_000_000_000;
 
 /// Reads a decimal text exactly into units of `10^-places`. Exponents, signs other than `-`, and digits that would be lost are
 /// refused with a zh-CN reason.
@@ -179,10 +181,21 @@ pub fn decimal(text: &str, places: u32) -> Result<i64, String> {
             _ => format!("“{text}”最多 {places} 位小数"),
         });
     }
-    let scaled = format!("{whole}{kept:0<places$}")
-        .parse::<i64>()
-        .map_err(|_| wrong())?;
-    Ok(if negative { -scaled } else { scaled })
+    let scaled = scaled(whole, places).zip(scaled(kept, places - kept.len()));
+    let sum = scaled.and_then(|(whole, kept)| whole.checked_add(kept));
+    sum.map(|number| if negative { -number } else { number })
+        .ok_or_else(wrong)
+}
+
+/// The number some digits write, times `10^places`; `None` when it is too great. No digits are zero.
+fn scaled(digits: &str, places: usize) -> Option<i64> {
+    let factor = 10_i64.checked_pow(u32::try_from(places).ok()?)?;
+    let number = if digits.is_empty() {
+        0
+    } else {
+        digits.parse::<i64>().ok()?
+    };
+    number.checked_mul(factor)
 }
 
 /// Writes units of `10^-places` as decimal text with all its places: 480 with two places is `4.80`.
@@ -208,7 +221,12 @@ pub(crate) fn read(kind: Kind, literal: &Json) -> Result<Value, String> {
             Ok(Value::Text(text.clone()))
         }
         (Kind::Text | Kind::List, _) => Err("须是 1 到 100 个字的文字".to_owned()),
-        (_, Json::Number(number)) => decimal(&number.to_string(), kind.places()).map(Value::Int),
+        (_, Json::Number(number)) => match number.as_i64() {
+            Some(whole) if whole.unsigned_abs() < SHORT => {
+                Ok(Value::Int(whole * 10_i64.pow(kind.places())))
+            }
+            _ => decimal(&number.to_string(), kind.places()).map(Value::Int),
+        },
         (_, Json::String(text)) => decimal(text, kind.places()).map(Value::Int),
         (_, _) => Err("须是数字,或写成文字的小数(如 \"4.80\")".to_owned()),
     }

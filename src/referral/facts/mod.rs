@@ -235,7 +235,7 @@ fn said(ask: &Ask, wanted: &BTreeSet<FactRef>, facts: &mut Facts) {
     };
     let known = said.kind.facts(&said.data);
     for fact in wanted.iter().filter(|fact| fact.history.is_none()) {
-        facts.set_known(fact.name.as_str(), known.get(&fact.name).cloned());
+        facts.set_known(&*fact.name, known.get(&fact.name).cloned());
     }
 }
 

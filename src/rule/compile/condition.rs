@@ -9,6 +9,7 @@ use crate::rule::tree::{Node, Rhs, Test};
 use crate::rule::value::{self, Value};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Most entries of an `in` list.
 const MAX_LIST: usize = 1_000;
@@ -67,7 +68,7 @@ pub(super) fn segment(findings: &mut Vec<Finding>, segment: &Segment) -> Option<
     let meaning = fact.meaning().ok()?;
     let words = segment.words.iter().cloned().map(Value::Text).collect();
     Some(Node::Test(test(
-        &segment.pointer,
+        &segment.pointer.as_str().into(),
         &fact,
         &meaning,
         Op::In,
@@ -75,11 +76,11 @@ pub(super) fn segment(findings: &mut Vec<Finding>, segment: &Segment) -> Option<
     )))
 }
 
-fn test(pointer: &str, fact: &FactRef, meaning: &Meaning, op: Op, rhs: Rhs) -> Test {
+fn test(pointer: &Arc<str>, fact: &FactRef, meaning: &Meaning, op: Op, rhs: Rhs) -> Test {
     Test {
-        pointer: pointer.to_owned(),
+        pointer: Arc::clone(pointer),
         fact: fact.clone(),
-        key: fact.to_string(),
+        key: fact.key(),
         kind: meaning.kind,
         range: (meaning.min, meaning.max),
         options: meaning.options,
@@ -143,7 +144,7 @@ fn typed(
         comparison.op,
         rhs,
     );
-    if !any_word(&found) && Domain::of(&found).0.is_empty() {
+    if !surely_possible(&found) && Domain::of(&found).0.is_empty() {
         findings.push(Finding::block(
             "RULE-VALUE",
             &place(),
@@ -155,9 +156,18 @@ fn typed(
     Some(found)
 }
 
-/// A word that may be anything can be any of these: there is nothing to work out.
-fn any_word(test: &Test) -> bool {
-    test.kind == Kind::Text && test.options.is_empty() && matches!(test.op, Op::Eq | Op::In)
+/// Whether a comparison can hold, seen without working its values out: single words and numbers were each looked at when they
+/// were read, and most bounds leave the greatest or the least number the fact can have.
+fn surely_possible(test: &Test) -> bool {
+    let (least, most) = test.range;
+    match (test.op, &test.rhs) {
+        (Op::Eq | Op::In, Rhs::One(_) | Rhs::Many(_)) => true,
+        (Op::Gte, Rhs::One(Value::Int(low))) => *low <= most,
+        (Op::Gt, Rhs::One(Value::Int(low))) => *low < most,
+        (Op::Lte, Rhs::One(Value::Int(high))) => *high >= least,
+        (Op::Lt, Rhs::One(Value::Int(high))) => *high > least,
+        _ => false,
+    }
 }
 
 fn possible(meaning: &Meaning) -> String {

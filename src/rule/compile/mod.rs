@@ -17,6 +17,8 @@ use super::tree::Node;
 use chrono::NaiveDate;
 use partition::{Partition, partition};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 /// A rule set that may run: typed, lawful in its types, partitioned by event.
@@ -88,6 +90,14 @@ impl CompiledRuleSet {
             .unwrap_or_default()
     }
 
+    /// What one friend through an invitation may cost at most, fen: his welcome, and the thanks behind it.
+    pub fn one_friend(&self) -> i64 {
+        let thanks = self.inviter_thanks.as_ref();
+        let thanks = thanks.and_then(|gift| gift.benefit.cost_fen());
+        let thanks = thanks.unwrap_or_default().max(0);
+        self.dearest_welcome().saturating_add(thanks)
+    }
+
     /// How many rules there are.
     pub fn len(&self) -> usize {
         self.rules.len()
@@ -132,12 +142,7 @@ pub fn compile(set: &RuleSet) -> Result<CompiledRuleSet, Vec<Finding>> {
     for spec in set.benefits.values() {
         lawful(&mut findings, spec);
     }
-    let rules: Vec<_> = set
-        .rules
-        .iter()
-        .enumerate()
-        .filter_map(|(place, rule)| compile_rule(&mut findings, set, place, rule).map(Arc::new))
-        .collect();
+    let rules = compile_rules(&mut findings, set);
     let generations = generations(&mut findings, set);
     let inviter_thanks = set
         .inviter_thanks
@@ -157,6 +162,54 @@ pub fn compile(set: &RuleSet) -> Result<CompiledRuleSet, Vec<Finding>> {
         partitions: partition(&rules),
         rules,
     })
+}
+
+/// From so many rules several processors share them.
+const MANY: usize = 256;
+/// More would only wait for the memory they share.
+const MOST_THREADS: usize = 4;
+
+/// All rules, in document order.
+fn compile_rules(findings: &mut Vec<Finding>, set: &RuleSet) -> Vec<Arc<CompiledRule>> {
+    let processors = if set.rules.len() < MANY {
+        1
+    } else {
+        std::thread::available_parallelism()
+            .map_or(1, NonZero::get)
+            .min(MOST_THREADS)
+    };
+    let share = set.rules.len().div_ceil(processors).max(1);
+    let part = |from: usize, rules: &[Rule]| {
+        let mut findings = Vec::new();
+        let compiled = (from..).zip(rules).filter_map(|(place, rule)| {
+            compile_rule(&mut findings, set, place, rule).map(Arc::new)
+        });
+        let compiled: Vec<_> = compiled.collect();
+        (findings, compiled)
+    };
+    let mut parts = (0..).step_by(share).zip(set.rules.chunks(share));
+    let mut rules = Vec::with_capacity(set.rules.len());
+    std::thread::scope(|scope| {
+        let first = parts.next();
+        let others: Vec<_> = parts
+            .map(|(from, rules)| {
+                let thread = std::thread::Builder::new();
+                let other = thread.spawn_scoped(scope, move || part(from, rules));
+                // Where the system gives no thread the work is done here.
+                other.map_err(|_| (from, rules))
+            })
+            .collect();
+        let mine = first.map(|(from, rules)| part(from, rules));
+        let others = others.into_iter().map(|other| match other {
+            Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err((from, rules)) => part(from, rules),
+        });
+        for (found, compiled) in mine.into_iter().chain(others) {
+            findings.extend(found);
+            rules.extend(compiled);
+        }
+    });
+    rules
 }
 
 fn compile_rule(
@@ -242,6 +295,13 @@ fn needs(when: &Node, effects: &[Action]) -> (BTreeSet<FactRef>, Vec<ConsentNeed
         .chain(effects.iter().filter_map(Action::consent))
         .collect();
     let purposes = purposes.into_iter().collect();
+    if facts
+        .iter()
+        .any(|fact| &*fact.name == super::explain::RATIO)
+    {
+        let named = super::explain::PAID.into_iter();
+        facts.extend(named.filter_map(|name| name.parse::<FactRef>().ok()));
+    }
     if effects
         .iter()
         .any(|effect| matches!(effect, Action::Invite { .. }))

@@ -100,13 +100,22 @@ pub(super) fn partition(rules: &[Arc<CompiledRule>]) -> BTreeMap<EventKind, Part
     }
     let part = |mut rules: Vec<Arc<CompiledRule>>| {
         rules.sort_by_key(|rule| (!rule.suppresses(), -rule.priority, rule.place));
-        let facts = rules.iter().flat_map(|rule| rule.facts.iter().cloned());
+        let mut facts = BTreeSet::new();
+        for fact in rules.iter().flat_map(|rule| &rule.facts) {
+            // Thousands of rules read the same few facts.
+            if !facts.contains(fact) {
+                facts.insert(fact.clone());
+            }
+        }
         let mut needs: BTreeMap<_, Vec<u32>> = BTreeMap::new();
         for (place, rule) in (0_u32..).zip(&rules) {
-            needs.entry(rule.purposes.clone()).or_default().push(place);
+            match needs.get_mut(&rule.purposes) {
+                Some(places) => places.push(place),
+                None => drop(needs.insert(rule.purposes.clone(), vec![place])),
+            }
         }
         Partition {
-            facts: facts.collect(),
+            facts,
             matcher: Arc::new(Matcher::new(
                 rules.iter().map(|rule| &rule.when),
                 Method::Auto,

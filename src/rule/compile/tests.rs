@@ -1,7 +1,8 @@
 //! Typing: what is refused, and where.
 
 use crate::rule::tests::{compiled, decide, facts};
-use crate::rule::{Finding, Outcome, RuleSet, compile};
+use crate::rule::{Finding, Outcome, RuleSet, compile, decimal_text};
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 fn with_when(when: &Json) -> Json {
@@ -165,4 +166,51 @@ fn consents_of_all_facts_are_collected_even_under_not() {
         .map(|need| need.purpose)
         .collect();
     assert_eq!(purposes, ["referral_link", "referral_profiling"]);
+}
+
+proptest! {
+    #[test]
+    fn a_comparison_is_refused_exactly_when_no_score_can_meet_it_as_written(
+        op in prop_oneof![Just("eq"), Just("ne"), Just("gt"), Just("gte"), Just("lt"), Just("lte")],
+        hundredths in 0_i64..700,
+        negated in any::<bool>(),
+    ) {
+        let test = json!({"fact": "rating.score", "op": op, "value": decimal_text(hundredths, 2)});
+        let document = with_when(&if negated { json!({"not": test}) } else { test });
+        let mut scores = 100..=500;
+        let possible = match op {
+            // What is met or missed exactly must be a score.
+            "eq" | "ne" => scores.contains(&hundredths),
+            "gt" => scores.any(|score| score > hundredths),
+            "gte" => scores.any(|score| score >= hundredths),
+            "lt" => scores.any(|score| score < hundredths),
+            _ => scores.any(|score| score <= hundredths),
+        };
+        prop_assert_eq!(compile(&RuleSet::from_json(&document).unwrap()).is_ok(), possible);
+    }
+}
+
+#[test]
+fn many_rules_keep_their_order_and_every_fault_its_place() {
+    let rule = |place: usize| {
+        let fact = if place % 100 == 7 {
+            "booking.colour"
+        } else {
+            "rating.score"
+        };
+        json!({"id": format!("r{place}"), "title": "试", "on": ["rating.submitted"],
+            "when": {"fact": fact, "op": "gte", "value": 4}, "then": [{"effect": "tag", "tag": "满意"}]})
+    };
+    let of = |places: Vec<usize>| {
+        let rules: Vec<_> = places.into_iter().map(rule).collect();
+        json!({"schema": 1, "name": "试", "rules": rules})
+    };
+    let faulty = refused(&of((0..1_000).collect()));
+    let places: Vec<_> = faulty.iter().map(|found| found.pointer.clone()).collect();
+    let wanted: Vec<_> = (0..10)
+        .map(|hundred| format!("/rules/{}/when/fact", hundred * 100 + 7))
+        .collect();
+    assert_eq!(places, wanted);
+    let good = compiled(&of((0..1_000).filter(|place| place % 100 != 7).collect()));
+    assert!(good.rules.iter().map(|rule| rule.place).eq(0..990));
 }

@@ -4,13 +4,14 @@ use super::field::{Fields, Source};
 use super::{Binding, Case, Matcher, Plan, Scratch};
 use crate::rule::value::Facts;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// Plain fields by the key of their fact, and the numbers of the others.
-pub(super) fn inputs(fields: &Fields) -> (Vec<(String, usize)>, Vec<usize>) {
+pub(super) fn inputs(fields: &Fields) -> (Vec<(Arc<str>, usize)>, Vec<usize>) {
     let (mut plain, mut derived) = (Vec::new(), Vec::new());
     for (number, field) in fields.all.iter().enumerate() {
         match &field.source {
-            Source::Plain(key) => plain.push((key.clone(), number)),
+            Source::Plain(key) => plain.push((Arc::clone(key), number)),
             Source::Has(..) | Source::Compared(..) => derived.push(number),
         }
     }
@@ -77,7 +78,7 @@ impl Matcher {
         for (key, number) in &self.plain {
             let mut found = None;
             while let Some((name, value)) = next {
-                match name.cmp(key) {
+                match name.cmp(&**key) {
                     Ordering::Less => next = known.next(),
                     Ordering::Equal => {
                         found = Some(value);

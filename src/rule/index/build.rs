@@ -1,8 +1,8 @@
 //! Building the bitmaps: rows, cuts, order.
 
+use super::form::Leaves;
 use super::walk::Arena;
 use super::{Block, Check, Column, Form, Index, Row, Set};
-use std::collections::BTreeMap;
 
 /// Most cuts of a field; beyond it sets that lie across a slot are asked again when they survive.
 const MAX_CUTS: usize = 256;
@@ -18,8 +18,18 @@ const SUMMARY_FROM: usize = 10_000;
 /// A conjunction before it has its place.
 struct Draft {
     rule: u32,
-    leaves: BTreeMap<usize, Set>,
+    /// Ascending by field, one a field.
+    leaves: Leaves,
     residuals: Vec<Form>,
+}
+
+impl Draft {
+    fn leaf(&self, field: usize) -> Option<&Set> {
+        let place = self
+            .leaves
+            .binary_search_by_key(&field, |(known, _)| *known);
+        self.leaves.get(place.ok()?).map(|(_, set)| set)
+    }
 }
 
 /// The index of normalised conditions.
@@ -28,30 +38,19 @@ pub(super) fn index(forms: Vec<Form>, fields: usize, arena: &mut Arena) -> Index
     for (rule, form) in (0_u32..).zip(forms) {
         alternatives(&mut drafts, rule, form);
     }
-    let cuts = cuts(&drafts, fields);
-    let mut used: Vec<(u64, usize)> = (0..fields)
-        .filter_map(|field| Some((weight(&drafts, field, cuts.get(field)?)?, field)))
-        .collect();
-    used.sort_unstable();
-    let order: Vec<usize> = used.into_iter().map(|(_, field)| field).collect();
-    let first: Vec<usize> = order.iter().copied().take(3).collect();
-    drafts.sort_by_cached_key(|draft| {
-        let key: Vec<_> = first
-            .iter()
-            .map(|field| draft.leaves.get(field).cloned())
-            .collect();
-        (key, draft.rule)
-    });
+    let mut cuts = cuts(&drafts, fields);
+    let order = order(&drafts, &cuts);
+    let drafts = sorted(&drafts, &order);
     let mut index = Index {
         stride: drafts.len().div_ceil(256),
         ..Index::default()
     };
     all_rows(&mut index, drafts.len());
     for field in order {
-        let starts = cuts.get(field).cloned().unwrap_or_default();
+        let starts = cuts.get_mut(field).map(std::mem::take).unwrap_or_default();
         column(&mut index, &drafts, field, starts);
     }
-    for draft in &drafts {
+    for draft in drafts {
         row(&mut index, arena, draft);
     }
     if index.rows.len() >= SUMMARY_FROM {
@@ -82,11 +81,8 @@ fn alternatives(drafts: &mut Vec<Draft>, rule: u32, form: Form) {
     };
     for branch in branches {
         let mut parts: Vec<Form> = residuals.clone();
-        parts.extend(
-            leaves
-                .iter()
-                .map(|(field, set)| Form::Leaf(*field, set.clone())),
-        );
+        let shared = leaves.iter();
+        parts.extend(shared.map(|(field, set)| Form::Leaf(*field, set.clone())));
         parts.push(branch);
         let whole = Form::all(parts);
         if whole == Form::Any(Vec::new()) {
@@ -132,24 +128,45 @@ fn cuts(drafts: &[Draft], fields: usize) -> Vec<Vec<i64>> {
     ends
 }
 
-/// How many rows a field leaves on average over its slots, times 1,000 and per slot; `None` when it excludes nothing.
-fn weight(drafts: &[Draft], field: usize, starts: &[i64]) -> Option<u64> {
-    let slots = starts.len() + 2;
-    let (mut left, mut bound) = (0_usize, false);
-    for draft in drafts {
-        match draft.leaves.get(&field) {
-            Some(set) => {
-                bound = true;
-                let spans = set.ints.iter().map(|span| {
-                    let (from, to) = slots_of(starts, *span);
-                    to - from + 1
-                });
-                left += spans.sum::<usize>() + usize::from(set.null);
-            }
-            None => left += slots,
+/// The fields that exclude rows, those first that leave the fewest on average over their slots.
+fn order(drafts: &[Draft], cuts: &[Vec<i64>]) -> Vec<usize> {
+    // Per field: rows that look at it, and slots they leave open.
+    let mut sums = vec![(0_usize, 0_usize); cuts.len()];
+    for (field, set) in drafts.iter().flat_map(|draft| &draft.leaves) {
+        if let (Some((bound, open)), Some(starts)) = (sums.get_mut(*field), cuts.get(*field)) {
+            let spans = set.ints.iter().map(|span| {
+                let (from, to) = slots_of(starts, *span);
+                to - from + 1
+            });
+            *bound += 1;
+            *open += spans.sum::<usize>() + usize::from(set.null);
         }
     }
-    bound.then(|| u64::try_from(left * 1_000 / slots).unwrap_or(u64::MAX))
+    let used = sums.into_iter().zip(cuts).enumerate();
+    let mut used: Vec<_> = used
+        .filter(|(_, ((bound, _), _))| *bound > 0)
+        .map(|(field, ((bound, open), starts))| {
+            let slots = starts.len() + 2;
+            let left = open + (drafts.len() - bound) * slots;
+            (left * 1_000 / slots, field)
+        })
+        .collect();
+    used.sort_unstable();
+    used.into_iter().map(|(_, field)| field).collect()
+}
+
+/// Rows that are alike in the most selective fields next to each other, so that whole blocks of them fall out at once.
+fn sorted<'a>(drafts: &'a [Draft], order: &[usize]) -> Vec<&'a Draft> {
+    let keyed = drafts.iter().map(|draft| {
+        let mut key = [None; 3];
+        for (set, field) in key.iter_mut().zip(order) {
+            *set = draft.leaf(*field);
+        }
+        (key, draft)
+    });
+    let mut keyed: Vec<_> = keyed.collect();
+    keyed.sort_by(|(left, one), (right, other)| (left, one.rule).cmp(&(right, other.rule)));
+    keyed.into_iter().map(|(_, draft)| draft).collect()
 }
 
 /// First and last slot an interval touches.
@@ -182,11 +199,11 @@ fn all_rows(index: &mut Index, rows: usize) {
     }
 }
 
-fn column(index: &mut Index, drafts: &[Draft], field: usize, starts: Vec<i64>) {
+fn column(index: &mut Index, drafts: &[&Draft], field: usize, starts: Vec<i64>) {
     let stride = index.stride;
     let mut free: Vec<Block> = vec![[0; 4]; stride];
     for (row, draft) in drafts.iter().enumerate() {
-        if !draft.leaves.contains_key(&field) {
+        if draft.leaf(field).is_none() {
             put(&mut free, row);
         }
     }
@@ -203,7 +220,7 @@ fn column(index: &mut Index, drafts: &[Draft], field: usize, starts: Vec<i64>) {
         }
     };
     for (row, draft) in drafts.iter().enumerate() {
-        let Some(set) = draft.leaves.get(&field) else {
+        let Some(set) = draft.leaf(field) else {
             continue;
         };
         for span in &set.ints {
@@ -227,7 +244,7 @@ fn row(index: &mut Index, arena: &mut Arena, draft: &Draft) {
     let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     let from = number(index.checks.len());
     for column in &index.columns {
-        if let Some(set) = draft.leaves.get(&column.field)
+        if let Some(set) = draft.leaf(column.field)
             && !exact(&column.starts, set)
         {
             index.checks.push(Check::Loose {

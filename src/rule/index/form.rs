@@ -3,10 +3,9 @@
 use super::field::Fields;
 use crate::rule::document::Op;
 use crate::rule::fact::Kind;
-use crate::rule::interval::{above, below, gaps, join, meet};
+use crate::rule::interval::{above, below, gaps, join, meet, points};
 use crate::rule::tree::{Node, Rhs, Test};
 use crate::rule::value::Value;
-use std::collections::BTreeMap;
 
 /// Values of one field: ascending disjoint intervals, and whether a missing value belongs to them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,20 +92,21 @@ impl Form {
 
     /// All of them: nested groups flattened, one leaf a field.
     pub(super) fn all(inner: Vec<Self>) -> Self {
-        let (leaves, mut rest) = sorted_out(inner, |form| match form {
+        let open = |form| match form {
             Self::All(inner) => Ok(inner),
             other => Err(other),
-        });
+        };
+        let (leaves, mut rest) = sorted_out(inner, open, Set::meet);
         if rest.iter().any(Self::is_never) {
             return Self::never();
         }
-        for (field, sets) in leaves {
-            let met = sets.into_iter().reduce(|left, right| left.meet(&right));
-            match met {
-                Some(set) if set.is_empty() => return Self::never(),
-                Some(set) if set.is_full() => {}
-                Some(set) => rest.push(Self::Leaf(field, set)),
-                None => {}
+        rest.reserve(leaves.len());
+        for (field, set) in leaves {
+            if set.is_empty() {
+                return Self::never();
+            }
+            if !set.is_full() {
+                rest.push(Self::Leaf(field, set));
             }
         }
         Self::group(rest, Self::All)
@@ -114,20 +114,21 @@ impl Form {
 
     /// Any of them: nested groups flattened, one leaf a field.
     pub(super) fn any(inner: Vec<Self>) -> Self {
-        let (leaves, mut rest) = sorted_out(inner, |form| match form {
+        let open = |form| match form {
             Self::Any(inner) => Ok(inner),
             other => Err(other),
-        });
+        };
+        let (leaves, mut rest) = sorted_out(inner, open, Set::join);
         if rest.iter().any(Self::is_always) {
             return Self::always();
         }
-        for (field, sets) in leaves {
-            let joined = sets.into_iter().reduce(|left, right| left.join(&right));
-            match joined {
-                Some(set) if set.is_full() => return Self::always(),
-                Some(set) if set.is_empty() => {}
-                Some(set) => rest.push(Self::Leaf(field, set)),
-                None => {}
+        rest.reserve(leaves.len());
+        for (field, set) in leaves {
+            if set.is_full() {
+                return Self::always();
+            }
+            if !set.is_empty() {
+                rest.push(Self::Leaf(field, set));
             }
         }
         Self::group(rest, Self::Any)
@@ -143,18 +144,16 @@ impl Form {
         }
     }
 
-    /// Its leaves by field, and what is left: the groups over several fields.
-    pub(super) fn conjunction(self) -> (BTreeMap<usize, Set>, Vec<Self>) {
+    /// Its leaves, ascending by field and one a field, and what is left: the groups over several fields.
+    pub(super) fn conjunction(self) -> (Leaves, Vec<Self>) {
         let parts = match self {
             Self::All(inner) => inner,
             other => vec![other],
         };
-        let (mut leaves, mut rest) = (BTreeMap::new(), Vec::new());
+        let (mut leaves, mut rest) = (Vec::with_capacity(parts.len()), Vec::new());
         for part in parts {
             match part {
-                Self::Leaf(field, set) => {
-                    leaves.insert(field, set);
-                }
+                Self::Leaf(field, set) => leaves.push((field, set)),
                 other => rest.push(other),
             }
         }
@@ -162,20 +161,35 @@ impl Form {
     }
 }
 
-type Sorted = (BTreeMap<usize, Vec<Set>>, Vec<Form>);
+/// Sets by field.
+pub(super) type Leaves = Vec<(usize, Set)>;
 
-/// Splits the members of a group into leaves by field and the rest, groups of the same kind opened.
-fn sorted_out(inner: Vec<Form>, open: fn(Form) -> Result<Vec<Form>, Form>) -> Sorted {
-    let (mut leaves, mut rest): Sorted = Default::default();
+/// Splits the members of a group, groups of the same kind opened, into leaves and the rest; leaves of one field are merged,
+/// and come out ascending by field.
+fn sorted_out(
+    inner: Vec<Form>,
+    open: fn(Form) -> Result<Vec<Form>, Form>,
+    merge: fn(&Set, &Set) -> Set,
+) -> (Leaves, Vec<Form>) {
+    let (mut leaves, mut rest) = (Leaves::with_capacity(inner.len()), Vec::new());
+    let mut place = |form| match form {
+        Form::Leaf(field, set) => leaves.push((field, set)),
+        other => rest.push(other),
+    };
     for form in inner {
-        let members = open(form).unwrap_or_else(|other| vec![other]);
-        for member in members {
-            match member {
-                Form::Leaf(field, set) => leaves.entry(field).or_default().push(set),
-                other => rest.push(other),
-            }
+        match open(form) {
+            Ok(members) => members.into_iter().for_each(&mut place),
+            Err(other) => place(other),
         }
     }
+    leaves.sort_by_key(|(field, _)| *field);
+    leaves.dedup_by(|(next, set), (last, merged)| {
+        let same = next == last;
+        if same {
+            *merged = merge(merged, set);
+        }
+        same
+    });
     (leaves, rest)
 }
 
@@ -195,12 +209,12 @@ fn leaf(test: &Test, fields: &mut Fields) -> Form {
         (op, Rhs::Fact(other)) => (fields.compared(test, other), Set::known(signs(op))),
         (op, Rhs::One(value)) => {
             let field = fields.plain(test);
-            (field, literal(test, op, &fields.codes(field, &[value])))
+            (field, literal(test, op, &[fields.code(field, value)]))
         }
         (op, Rhs::Many(values)) => {
             let field = fields.plain(test);
-            let values: Vec<_> = values.iter().collect();
-            (field, literal(test, op, &fields.codes(field, &values)))
+            let codes = values.iter().map(|value| fields.code(field, value));
+            (field, literal(test, op, &codes.collect::<Vec<_>>()))
         }
         (_, Rhs::Nothing) => return Form::never(),
     };
@@ -219,18 +233,14 @@ fn leaf(test: &Test, fields: &mut Fields) -> Form {
 fn literal(test: &Test, op: Op, codes: &[i64]) -> Set {
     let first = codes.first().copied();
     let last = codes.last().copied();
-    let points = || {
-        let singles: Vec<_> = codes.iter().map(|code| (*code, *code)).collect();
-        join(&singles, &[])
-    };
     let (Some(low), Some(high)) = (first, last) else {
         return Set::known(Vec::new());
     };
     // Words are coded in the order they are met: only equality may look at their codes.
     let ordered = test.kind.is_number();
     Set::known(match op {
-        Op::Eq | Op::In => points(),
-        Op::Ne | Op::NotIn => gaps(&points()),
+        Op::Eq | Op::In => points(codes),
+        Op::Ne | Op::NotIn => gaps(&points(codes)),
         Op::Gt if ordered => above(low),
         Op::Gte if ordered => vec![(low, i64::MAX)],
         Op::Lt if ordered => below(low),

@@ -20,6 +20,7 @@ mod walk;
 use super::tree::Node;
 use field::Fields;
 use form::{Form, Set};
+use std::sync::Arc;
 use walk::Arena;
 
 /// How a matcher finds the rules that hold.
@@ -45,7 +46,7 @@ type Block = [u64; 4];
 pub struct Matcher {
     fields: Fields,
     /// Facts of plain fields, sorted by key, with the number of their field: bound by one merge with the sorted facts.
-    plain: Vec<(String, usize)>,
+    plain: Vec<(Arc<str>, usize)>,
     /// Fields computed from facts.
     derived: Vec<usize>,
     arena: Arena,

@@ -17,6 +17,7 @@ pub use policy::{LintRow, PolicyPack, QuietHours, SubtreeAlarm};
 use super::document::{Condition, EffectKind, Rule, RuleSet};
 use super::fact::Nature;
 use super::finding::Finding;
+use std::borrow::Cow;
 
 /// Checks a written rule set against the policy pack: REF-L01 to REF-L42, as far as the document can show them.
 ///
@@ -72,7 +73,7 @@ fn invites(rule: &Rule) -> bool {
 }
 
 /// Where a rule reads facts of one nature, with the label of the fact.
-fn reads(rule: &Rule, nature: Nature) -> Vec<(&str, String)> {
+fn reads(rule: &Rule, nature: Nature) -> Vec<(&str, Cow<'static, str>)> {
     rule.facts()
         .into_iter()
         .filter_map(|(pointer, fact)| fact.meaning().ok().map(|meaning| (pointer, meaning)))

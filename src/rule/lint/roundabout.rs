@@ -60,15 +60,15 @@ fn tags_read<'a>(set: &'a RuleSet, rule: &'a Rule) -> Vec<(&'a str, Option<&'a s
     let mut found = Vec::new();
     if let Some(when) = &rule.when {
         when.each(&mut |test| {
-            if test.fact.name == "customer.tags" {
+            if &*test.fact.name == "customer.tags" {
                 let named = words(set, test);
                 let open = named.is_empty()
                     || matches!(test.op, Op::IsKnown | Op::IsUnknown)
                     || matches!(test.operand, Some(Operand::Fact(_)));
                 if open {
-                    found.push((test.pointer.as_str(), None));
+                    found.push((&*test.pointer, None));
                 }
-                let place = test.pointer.as_str();
+                let place = &*test.pointer;
                 found.extend(named.into_iter().map(|tag| (place, Some(tag))));
             }
         });

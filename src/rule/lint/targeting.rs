@@ -130,7 +130,7 @@ fn no_open_complaint(condition: &Condition) -> bool {
     };
     let op = if negated { test.op.negated() } else { test.op };
     test.fact.history.is_none()
-        && test.fact.name == "customer.open_complaints"
+        && &*test.fact.name == "customer.open_complaints"
         && matches!(
             (op, literal),
             (Op::Eq | Op::Lte, Some(0)) | (Op::Lt, Some(1))

@@ -136,7 +136,7 @@ fn comparison(faults: &mut Faults, mut fields: Fields<'_>) -> Option<Comparison>
         (_, Some(json)) => Some(operand(faults, &place, json)?),
     };
     Some(Comparison {
-        pointer,
+        pointer: pointer.into(),
         fact: fact?,
         op,
         operand,
