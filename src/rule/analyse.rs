@@ -5,14 +5,12 @@
 
 use super::compile::{CompiledRule, CompiledRuleSet};
 use super::decision::Action;
-use super::document::{Cap, ProgrammeCaps, RuleSet};
+use super::document::{ProgrammeCaps, RuleSet};
 use super::domain::Domain;
 use super::event::EventKind;
 use super::finding::{Finding, at, short};
 use super::reference::FactRef;
 use super::tree::Node;
-use super::value::yuan;
-use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -65,8 +63,9 @@ pub fn analyse(set: &RuleSet, compiled: &CompiledRuleSet, programme: &ProgrammeC
     overlap::check(&mut findings, compiled, &regions);
     generations(&mut findings, set);
     unused(&mut findings, set);
-    let worst_case = worst_case(compiled, programme);
-    findings.extend(budget(&worst_case));
+    findings.extend(spend::prices(set));
+    let worst_case = spend::worst_case(compiled, programme);
+    findings.extend(spend::budget(&worst_case));
     Analysis {
         findings,
         worst_case,
@@ -338,14 +337,20 @@ fn generations(findings: &mut Vec<Finding>, set: &RuleSet) {
     }
 }
 
-fn unused(findings: &mut Vec<Finding>, set: &RuleSet) {
-    let mut used: BTreeSet<&str> = set.generations.values().map(String::as_str).collect();
-    used.extend(set.inviter_thanks.as_deref());
+/// The names of the benefits somebody may get: as a welcome, as thanks, or from a rule.
+fn given(set: &RuleSet) -> BTreeSet<&str> {
+    let mut names: BTreeSet<&str> = set.generations.values().map(String::as_str).collect();
+    names.extend(set.inviter_thanks.as_deref());
     for effect in set.rules.iter().flat_map(|rule| &rule.then) {
         if let super::document::EffectKind::Grant { benefit, .. } = &effect.kind {
-            used.insert(benefit);
+            names.insert(benefit);
         }
     }
+    names
+}
+
+fn unused(findings: &mut Vec<Finding>, set: &RuleSet) {
+    let used = given(set);
     for name in set
         .benefits
         .keys()
@@ -360,94 +365,9 @@ fn unused(findings: &mut Vec<Finding>, set: &RuleSet) {
     }
 }
 
-fn worst_case(compiled: &CompiledRuleSet, programme: &ProgrammeCaps) -> WorstCase {
-    let mut unbounded = Vec::new();
-    let mut total: i64 = 0;
-    let days = compiled
-        .from
-        .zip(compiled.to)
-        .map(|(from, to)| days(from, to));
-    for rule in &compiled.rules {
-        match rule_cost(rule, days) {
-            Some(fen) => total = total.saturating_add(fen),
-            None => unbounded.push(rule.pointer.clone()),
-        }
-    }
-    let gifts = (1..=3)
-        .filter_map(|generation| compiled.welcome(generation))
-        .chain(&compiled.inviter_thanks);
-    if gifts
-        .into_iter()
-        .any(|gift| gift.benefit.cost_fen() != Some(0))
-    {
-        match programme.budget_fen {
-            Some(fen) => total = total.saturating_add(fen),
-            None => unbounded.push("/caps/budget_fen".to_owned()),
-        }
-    }
-    WorstCase {
-        fen: if unbounded.is_empty() {
-            Some(total)
-        } else {
-            None
-        },
-        unbounded,
-    }
-}
-
-/// What one rule can cost: its budget, else its benefits times how often the rule may fire.
-fn rule_cost(rule: &CompiledRule, days: Option<i64>) -> Option<i64> {
-    let mut each: i64 = 0;
-    for effect in &rule.effects {
-        if let Action::Grant { benefit, .. } = effect {
-            match benefit.benefit.cost_fen() {
-                Some(fen) => each = each.saturating_add(fen),
-                None => return rule.caps.budget_fen,
-            }
-        }
-    }
-    if each == 0 {
-        return Some(0);
-    }
-    let times = days.and_then(|days| rule.caps.per_rule.iter().map(|cap| times(*cap, days)).min());
-    let by_count = times.map(|times| times.saturating_mul(each));
-    match (rule.caps.budget_fen, by_count) {
-        (Some(budget), Some(count)) => Some(budget.min(count)),
-        (budget, count) => budget.or(count),
-    }
-}
-
-/// How often a rolling cap lets something happen within so many days: once more than the spans that fit.
-fn times(cap: Cap, days: i64) -> i64 {
-    let seconds = days.saturating_mul(86_400);
-    let spans = seconds / cap.per.get().num_seconds().max(1);
-    i64::from(cap.times).saturating_mul(spans.saturating_add(1))
-}
-
-fn days(from: NaiveDate, to: NaiveDate) -> i64 {
-    (to - from).num_days().saturating_add(1)
-}
-
-fn budget(worst: &WorstCase) -> Option<Finding> {
-    match (worst.fen, worst.unbounded.first()) {
-        (Some(0), _) => None,
-        (Some(fen), _) => Some(Finding::warn(
-            "RULE-BUDGET",
-            "",
-            format!("最坏情况下一共支出 {}", yuan(fen)),
-            "确认这笔预算已获批准",
-        )),
-        (None, first) => Some(Finding::warn(
-            "RULE-BUDGET",
-            first.map_or("", String::as_str),
-            format!("最坏情况下的支出没有上限(共 {} 处)", worst.unbounded.len()),
-            "给这些地方写上“budget_fen”",
-        )),
-    }
-}
-
 mod overlap;
 #[cfg(test)]
 mod sound;
+mod spend;
 #[cfg(test)]
 mod tests;

@@ -389,11 +389,12 @@ pub enum Benefit {
 }
 
 impl Benefit {
-    /// What it costs at most, fen; zero for privileges, `None` for goods without a price.
+    /// What it costs at most, fen; zero for privileges, `None` for goods whose price is not written or is zero: no budget can
+    /// count them.
     pub fn cost_fen(&self) -> Option<i64> {
         match self {
             Self::PriceOff { fen, .. } | Self::Coupon { fen, .. } => Some(*fen),
-            Self::Goods { value_fen, .. } => *value_fen,
+            Self::Goods { value_fen, .. } => value_fen.filter(|fen| *fen > 0),
             Self::Privilege { .. } => Some(0),
         }
     }

@@ -163,6 +163,50 @@ fn the_worst_case_is_the_tighter_of_budget_and_count() {
     );
 }
 
+/// A set that gives goods at this price by a rule with a budget.
+fn giving_goods(value_fen: Option<i64>) -> Json {
+    let mut document = json!({"schema": 1, "name": "试", "rules": [
+        {"id": "r", "title": "试", "on": ["referral.qualified"], "caps": {"budget_fen": 5000},
+            "then": [{"effect": "grant", "to": "inviter", "benefit": "c"}]}],
+        "benefits": {"c": {"kind": "goods", "sku": "x"}}});
+    if let Some(fen) = value_fen {
+        document["benefits"]["c"]["value_fen"] = json!(fen);
+    }
+    document
+}
+
+#[test]
+fn goods_without_a_price_are_not_given_away_behind_the_budget() {
+    let place = "/benefits/c/value_fen".to_owned();
+    let unpriced = ("RULE-PRICE".to_owned(), place.clone());
+    let worst = |document: &Json| check(document, PolicyPack::shipped()).worst_case;
+    for price in [None, Some(0)] {
+        let by_rule = giving_goods(price);
+        assert!(found(&by_rule).contains(&unpriced), "{by_rule}");
+        let open = worst(&by_rule);
+        assert_eq!(
+            (open.fen, open.unbounded),
+            (None, vec!["/rules/0".to_owned()])
+        );
+        for programme in ["generations", "inviter_thanks"] {
+            let mut document = giving_goods(price);
+            document["rules"] = json!([]);
+            assert!(!found(&document).contains(&unpriced), "only declared");
+            document[programme] = if programme == "generations" {
+                json!({"1": "c"})
+            } else {
+                json!("c")
+            };
+            assert!(found(&document).contains(&unpriced), "{document}");
+            let open = worst(&document);
+            assert_eq!((open.fen, open.unbounded), (None, vec![place.clone()]));
+        }
+    }
+    let priced = giving_goods(Some(1));
+    assert!(!found(&priced).contains(&unpriced));
+    assert_eq!(worst(&priced).fen, Some(5000));
+}
+
 #[test]
 fn a_rule_without_budget_for_its_coupon_is_dead() {
     let mut document = json!({"schema": 1, "name": "试", "rules": [{"id": "r", "title": "试", "on": ["referral.qualified"],
