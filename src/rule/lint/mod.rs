@@ -11,6 +11,7 @@ mod template;
 mod tests;
 mod trigger;
 mod words;
+mod worth;
 
 pub use policy::{LintRow, PolicyPack, QuietHours, SubtreeAlarm};
 
@@ -26,6 +27,7 @@ pub fn lint(set: &RuleSet, pack: &PolicyPack) -> Vec<Finding> {
     let mut findings = Vec::new();
     bounds::check(&mut findings, set, pack);
     reward::benefits(&mut findings, set, pack);
+    worth::check(&mut findings, set, pack);
     roundabout::check(&mut findings, set, pack);
     declared::check(&mut findings, set, pack);
     for rule in &set.rules {

@@ -6,9 +6,8 @@ use crate::rule::document::{
 };
 use crate::rule::fact::Nature;
 use crate::rule::finding::{Finding, at, short};
-use crate::rule::value::yuan;
 
-/// Benefits themselves: REF-L06, L07, L18, L19, L41, and thanks worth more than the welcome (REF-L16).
+/// Benefits themselves: REF-L06, L07, L18, L19, L41.
 pub(super) fn benefits(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPack) {
     for spec in set.benefits.values() {
         match spec {
@@ -33,37 +32,6 @@ pub(super) fn benefits(findings: &mut Vec<Finding>, set: &RuleSet, pack: &Policy
                 }
             }
         }
-    }
-    worth(findings, set, pack);
-}
-
-/// REF-L16: the friend gets at least as much as the inviter, and neither more than a fifth of an order.
-fn worth(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPack) {
-    let worth = |name: Option<&String>| set.benefits.get(name?)?.lawful()?.cost_fen();
-    let thanks = worth(set.inviter_thanks.as_ref());
-    let welcome = worth(set.generations.get("1"));
-    let most = pack.most_of(set.declared.typical_order_fen);
-    for (name, spec) in &set.benefits {
-        let cost = spec.lawful().and_then(Benefit::cost_fen).unwrap_or(0);
-        if cost > most {
-            findings.push(pack.finding(
-                "REF-L16",
-                spec.pointer(),
-                format!("权益“{name}”值 {},超过一般订单的两成", yuan(cost)),
-                "降低它,或在“typical_order_fen”写上本店一般订单的金额(分)",
-            ));
-        }
-    }
-    // A privilege has no price to compare.
-    if let (Some(thanks), Some(welcome)) = (thanks, welcome.filter(|fen| *fen > 0))
-        && thanks > welcome
-    {
-        findings.push(pack.finding(
-            "REF-L16",
-            "/inviter_thanks",
-            "给邀请人的比给好友的还多",
-            "把邀请人的答谢降到不高于好友的优惠",
-        ));
     }
 }
 
