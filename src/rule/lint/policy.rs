@@ -44,7 +44,8 @@ pub struct PolicyPack {
     pub(super) triggers: BTreeMap<String, String>,
     /// Effects the engine never has, and the lint that names them.
     pub(super) effects: BTreeMap<String, String>,
-    pub(super) cash_words: Vec<String>,
+    /// What goods, privileges and features are not called, by the lint that names it: parts of slugs.
+    pub(super) slug_words: BTreeMap<String, Vec<String>>,
     /// What a template of one-time messages may not be about (WX-11): parts of slugs, and words of titles.
     pub(super) marketing_words: Vec<String>,
     pub(super) sources: BTreeSet<String>,
@@ -243,6 +244,7 @@ mod tests {
             .chain(pack.bases.values())
             .chain(pack.triggers.values())
             .chain(pack.effects.values())
+            .chain(pack.slug_words.keys())
             .chain(&pack.locked);
         assert!(named.clone().count() > 20);
         for id in named {

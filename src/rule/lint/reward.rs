@@ -25,7 +25,7 @@ pub(super) fn benefits(findings: &mut Vec<Finding>, set: &RuleSet, pack: &Policy
             }
             BenefitSpec::Lawful {
                 pointer, benefit, ..
-            } => cash(findings, pointer, benefit, pack),
+            } => named(findings, pointer, benefit, pack),
             BenefitSpec::Unlawful { pointer, kind, .. } => {
                 if let Some(id) = pack.kinds.get(kind) {
                     findings.push(unlawful(id, &at(pointer, "kind"), kind, pack));
@@ -35,29 +35,33 @@ pub(super) fn benefits(findings: &mut Vec<Finding>, set: &RuleSet, pack: &Policy
     }
 }
 
-/// Cash under the name of goods or of a privilege (REF-02).
-fn cash(findings: &mut Vec<Finding>, pointer: &str, benefit: &Benefit, pack: &PolicyPack) {
+/// Cash, leave, luck or insurance under the name of goods or of a privilege (REF-02, REF-13).
+fn named(findings: &mut Vec<Finding>, pointer: &str, benefit: &Benefit, pack: &PolicyPack) {
     let (field, slug) = match benefit {
         Benefit::Goods { sku, .. } => ("sku", sku),
         Benefit::Privilege { privilege, .. } => ("privilege", privilege),
         Benefit::PriceOff { .. } | Benefit::Coupon { .. } => return,
     };
-    if let Some(word) = cash_word(slug, pack) {
-        findings.push(unlawful("REF-L06", &at(pointer, field), word, pack));
+    for (id, word) in slug_words(slug, pack) {
+        findings.push(unlawful(id, &at(pointer, field), word, pack));
     }
 }
 
-/// The word for money a slug contains, whole or with digits behind it (`cash100`).
-fn cash_word<'a>(slug: &str, pack: &'a PolicyPack) -> Option<&'a str> {
+/// The lints whose words a slug contains, with the word, whole or with digits about it (`cash100`).
+fn slug_words<'a>(
+    slug: &str,
+    pack: &'a PolicyPack,
+) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
     let parts: Vec<&str> = slug
         .split(['-', '_'])
         .map(|part| part.trim_matches(|digit: char| digit.is_ascii_digit()))
         .collect();
     let padded = format!("-{}-", parts.join("-"));
-    let words = pack.cash_words.iter().map(String::as_str);
-    words
-        .into_iter()
-        .find(|word| padded.contains(&format!("-{word}-")))
+    pack.slug_words.iter().filter_map(move |(id, words)| {
+        let mut words = words.iter().map(String::as_str);
+        let word = words.find(|word| padded.contains(&format!("-{word}-")))?;
+        Some((id.as_str(), word))
+    })
 }
 
 fn unlawful(id: &str, place: &str, kind: &str, pack: &PolicyPack) -> Finding {
@@ -65,7 +69,11 @@ fn unlawful(id: &str, place: &str, kind: &str, pack: &PolicyPack) -> Finding {
         "REF-L07" => ("邀请人的奖励不能按好友订单的百分比算", "改成固定金额的券"),
         "REF-L18" => ("不能拿休假当奖品", "改成按自己服务质量发的奖金,走工资"),
         "REF-L19" => ("分享活动的结果不能靠运气", "改成固定的权益"),
-        "REF-L41" => ("保险只能由持牌机构销售", "改成持牌机构的链接"),
+        // The engine gives no insurance whatever anybody approves; what may be approved is a link to whoever may sell it.
+        "REF-L41" => (
+            "保险只能由持牌机构销售,系统不发保险",
+            "删掉它,或改成只给持牌机构链接的“privilege”,由另一个人核对后批准",
+        ),
         _ => (
             "奖励不能是现金、红包、可提现或可转让的余额",
             "改成仅限本人使用的券或服务权益",
@@ -102,11 +110,10 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pac
         }
     }
     for effect in &rule.then {
-        if let EffectKind::Unlock { feature } = &effect.kind
-            && let Some(word) = cash_word(feature, pack)
-        {
+        if let EffectKind::Unlock { feature } = &effect.kind {
             let place = at(&effect.pointer, "feature");
-            findings.push(unlawful("REF-L06", &place, word, pack));
+            let found = slug_words(feature, pack);
+            findings.extend(found.map(|(id, word)| unlawful(id, &place, word, pack)));
         }
     }
     if !gives(rule) && !unlocks(rule) {

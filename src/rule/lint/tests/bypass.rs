@@ -215,3 +215,66 @@ fn a_tag_does_not_launder_what_it_was_given_for() {
     let lawful = with_rule(&wanting, tagging("inviter.qualified_count", "常客"));
     assert_eq!(linted(&lawful), []);
 }
+
+#[test]
+fn leave_luck_and_insurance_do_not_hide_in_a_slug() {
+    let goods = |sku: &str| json!({"kind": "goods", "sku": sku, "value_fen": 100});
+    let privilege = |slug: &str| json!({"kind": "privilege", "privilege": slug});
+    let thanks = |benefit: Json| changed("/benefits/thanks", benefit);
+    for (id, field, benefit) in [
+        ("REF-L18", "privilege", privilege("paid-leave")),
+        ("REF-L18", "privilege", privilege("two_days_off")),
+        ("REF-L18", "sku", goods("xiujia3")),
+        ("REF-L19", "sku", goods("blind-box")),
+        ("REF-L19", "privilege", privilege("lottery_2026")),
+        ("REF-L41", "sku", goods("home-insurance")),
+        ("REF-L41", "privilege", privilege("baoxian")),
+    ] {
+        let place = format!("/benefits/thanks/{field}");
+        assert_eq!(ids_at(&thanks(benefit.clone()), &place), [id], "{benefit}");
+    }
+    let unlocking =
+        |feature: &str| changed(GIVE_THEN, json!([{"effect": "unlock", "feature": feature}]));
+    for (id, feature) in [
+        ("REF-L18", "paid-leave"),
+        ("REF-L19", "lottery"),
+        ("REF-L41", "insurance"),
+    ] {
+        let found = ids_at(&unlocking(feature), "/rules/1/then/0/feature");
+        assert_eq!(found, [id], "{feature}");
+    }
+    for lawful in [
+        "leaves-sweeping",
+        "randomised-visit",
+        "box",
+        "holiday-visit",
+    ] {
+        assert_eq!(linted(&thanks(privilege(lawful))), [], "{lawful}");
+        assert_eq!(linted(&unlocking(lawful)), [], "{lawful}");
+    }
+}
+
+#[test]
+fn insurance_is_not_given_and_a_link_to_it_is_approved_by_a_second_person() {
+    let set = |benefit: Json| {
+        crate::rule::check(&changed("/benefits/thanks", benefit), PolicyPack::shipped())
+    };
+    let serious = |checked: &crate::rule::Checked| {
+        let found = checked
+            .findings
+            .iter()
+            .filter(|one| one.severity != Severity::Warn);
+        found.map(|one| one.id.clone()).collect::<Vec<_>>()
+    };
+    let kind = set(json!({"kind": "insurance"}));
+    assert_eq!(serious(&kind), ["RULE-BENEFIT", "REF-L41"]);
+    let told = kind
+        .findings
+        .iter()
+        .find(|one| one.id == "REF-L41")
+        .unwrap();
+    assert!(told.message.contains("系统不发保险") && told.fix.contains("另一个人"));
+    let link = set(json!({"kind": "privilege", "privilege": "insurance-link"}));
+    assert_eq!(serious(&link), ["REF-L41"]);
+    assert!(link.publishable());
+}
