@@ -107,12 +107,19 @@ fn tell(out: &Value, seconds: f64) {
             .cloned()
             .unwrap_or_default()
     };
+    for note in list("notes") {
+        println!("注意:{}", note.as_str().unwrap_or_default());
+    }
     for rule in list("rules") {
         let text = |key: &str| rule.get(key).map(Value::to_string).unwrap_or_default();
         println!(
-            "  {} {}:{} 次(对照 {}),多 {},少 {},缺同意 {}",
+            "  {} {}:看了 {} 个事件(对照 {}),其中因没有记录而不知道 {}(对照 {});触发 {} 次(对照 {}),多 {},少 {},缺同意 {}",
             text("rule_id").trim_matches('"'),
             text("title").trim_matches('"'),
+            text("events"),
+            text("events_before"),
+            text("unknown"),
+            text("unknown_before"),
             text("fired"),
             text("fired_before"),
             text("gained"),

@@ -105,6 +105,11 @@ impl Shapes {
         Ok(())
     }
 
+    /// The names of a shape; none when it is not known.
+    pub(super) fn names(&self, shape: i64) -> &[String] {
+        self.0.get(&shape).map_or(&[], Vec::as_slice)
+    }
+
     /// The facts of a row; `None` once they are forgotten.
     ///
     /// # Errors

@@ -4,7 +4,10 @@ use super::compile::{CompiledRule, CompiledRuleSet};
 use super::decision::{Action, ConsentNeed, Outcome};
 use super::evaluate::{Order, Verdict, places};
 use super::event::EventKind;
+use super::fact;
 use super::index::Binding;
+use super::reference::FactRef;
+use super::tree::Truth;
 use super::value::Facts;
 use chrono::{DateTime, Utc};
 
@@ -62,4 +65,67 @@ pub fn replay<'a>(
             each(&Acting { rule, verdict });
         }
     }
+}
+
+/// Places of the rules of a kind that have their consents and look at a fact these do not hold: the only ones that can be
+/// unknown, whatever the values are.
+pub fn lacking(
+    set: &CompiledRuleSet,
+    (kind, facts): (EventKind, &Facts),
+    granted: &dyn Fn(ConsentNeed) -> bool,
+) -> Vec<u32> {
+    let lacks = |rule: &CompiledRule| {
+        rule.allowed(granted)
+            && rule
+                .facts
+                .iter()
+                .any(|fact| facts.get(&fact.key()).is_none())
+    };
+    let rules = (0_u32..).zip(set.listening(kind));
+    rules
+        .filter(|(_, rule)| lacks(rule))
+        .map(|(place, _)| place)
+        .collect()
+}
+
+/// Whether a rule, by its place, is neither true nor false for want of a fact.
+pub fn is_unknown(set: &CompiledRuleSet, (kind, place): (EventKind, u32), facts: &Facts) -> bool {
+    set.listener(kind, place)
+        .is_some_and(|rule| rule.when.truth(facts) == Truth::Unknown)
+}
+
+/// The id and the title of a rule, by its place among those that listen to a kind.
+pub fn listener(set: &CompiledRuleSet, kind: EventKind, place: u32) -> Option<(&str, &str)> {
+    let rule = set.listener(kind, place)?;
+    Some((&rule.id, &rule.title))
+}
+
+/// Every rule as written: its id, its title and what it listens to.
+pub fn rules_of(
+    set: &CompiledRuleSet,
+) -> impl Iterator<Item = (&str, &str, impl Iterator<Item = EventKind>)> {
+    let rules = set.rules.iter();
+    rules.map(|rule| (&*rule.id, &*rule.title, rule.on.iter().copied()))
+}
+
+/// A fact as far as records of it are concerned.
+pub struct Supplied {
+    /// What it is called, zh-CN.
+    pub label: String,
+    /// The consent without which it is not read.
+    pub need: Option<ConsentNeed>,
+}
+
+/// What a reference means; `None` for a fact that is never supplied to anybody.
+pub fn supplied(reference: &FactRef) -> Option<Supplied> {
+    let meaning = reference.meaning().ok()?;
+    if reference.history.is_none() && fact::find(&reference.name)?.lint_only {
+        return None;
+    }
+    Some(Supplied {
+        label: meaning.label.into_owned(),
+        need: meaning
+            .consent
+            .map(|(purpose, of)| ConsentNeed { purpose, of }),
+    })
 }

@@ -15,6 +15,7 @@
 #[macro_use]
 mod support;
 
+mod backtest;
 mod booking;
 mod bounds;
 mod command;

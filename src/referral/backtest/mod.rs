@@ -3,6 +3,7 @@
 //! A run is a row, so that any node can tell how far it is and stop it. Its node reads pages of recorded events in the order
 //! they happened and hands them to as many threads as there are processors.
 
+mod coverage;
 mod outcome;
 mod shard;
 mod source;
@@ -169,7 +170,10 @@ async fn replayed(
     while let Some(shard) = busy.join_next().await {
         idle.push(joined(Some(shard))?);
     }
-    let mut out = outcome::sum_up(idle, &sides);
+    let (mut out, coverage) = outcome::sum_up(idle, &sides);
+    let held = (&coverage, &*source.shapes);
+    out.not_recorded = coverage::not_recorded(ctx.db.read(), &sides, held).await?;
+    out.note();
     source::count_blocked(ctx, span, &mut out).await?;
     Ok(Some(out))
 }

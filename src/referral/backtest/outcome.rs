@@ -1,5 +1,6 @@
 //! What a back-test says: who gains, who loses, through which rule, at what cost, and why in some cases.
 
+use super::coverage::{Coverage, Listened, NotRecordedOut};
 use super::shard::{Case, PerRule, SAMPLE, Shard, Sides};
 use crate::rule::{self, CompiledRuleSet, ConsentNeed, Event, Whose};
 use chrono::{DateTime, Utc};
@@ -44,7 +45,11 @@ pub(in crate::referral) struct BacktestOut {
     cost_fen: i64,
     /// Most the other set's grants would have cost, fen.
     cost_before_fen: i64,
-    /// By rule of either set.
+    /// What the draft looks at and history does not hold: there its silence says nothing about it.
+    pub(super) not_recorded: NotRecordedOut,
+    /// What has to be known to read the figures, zh-CN sentences.
+    notes: Vec<String>,
+    /// By rule of either set, those that never acted included.
     rules: Vec<RuleOut>,
     /// Some of the differences, with the reason the other side had.
     sample: Vec<SampleOut>,
@@ -55,6 +60,14 @@ pub(in crate::referral) struct BacktestOut {
 struct RuleOut {
     rule_id: String,
     title: String,
+    /// Records replayed of the kinds the draft's rule listens to; 0 when the draft has no such rule.
+    events: u64,
+    /// The same under the other set.
+    events_before: u64,
+    /// Of `events`, those where the draft's rule is neither true nor false because a fact it needs is not in the record.
+    unknown: u64,
+    /// The same under the other set.
+    unknown_before: u64,
     /// Firings under the draft.
     fired: u64,
     /// Firings under the other set.
@@ -78,8 +91,9 @@ struct SampleOut {
 }
 
 /// Everything the threads counted.
-pub(super) fn sum_up(shards: Vec<Shard>, sides: &Arc<Sides>) -> BacktestOut {
+pub(super) fn sum_up(shards: Vec<Shard>, sides: &Arc<Sides>) -> (BacktestOut, Coverage) {
     let mut out = BacktestOut::default();
+    let mut coverage = Coverage::default();
     let (mut gainers, mut losers) = (HashSet::new(), HashSet::new());
     let mut rules: BTreeMap<String, PerRule> = BTreeMap::new();
     let mut sample = BTreeMap::new();
@@ -96,6 +110,7 @@ pub(super) fn sum_up(shards: Vec<Shard>, sides: &Arc<Sides>) -> BacktestOut {
         gainers.extend(shard.gainers);
         losers.extend(shard.losers);
         sample.extend(shard.sample);
+        coverage.merge(shard.coverage);
         for (id, counts) in shard.rules {
             rules.entry(id).or_default().add(counts);
         }
@@ -107,13 +122,55 @@ pub(super) fn sum_up(shards: Vec<Shard>, sides: &Arc<Sides>) -> BacktestOut {
         out.gained += counts.gained;
         out.lost += counts.lost;
     }
+    let [draft, base] = coverage.of_rules(sides);
+    for one in draft {
+        rules.entry(one.id.to_owned()).or_default().shown(&one);
+    }
+    for one in base {
+        rules
+            .entry(one.id.to_owned())
+            .or_default()
+            .shown_before(&one);
+    }
     out.rules = rules.into_iter().map(RuleOut::from).collect();
     let shown = sample.into_values().take(SAMPLE);
     out.sample = shown.map(|case| told(&case, sides)).collect();
-    out
+    (out, coverage)
+}
+
+impl BacktestOut {
+    /// Says in words what the figures do not hold.
+    pub(super) fn note(&mut self) {
+        if !self.not_recorded.events.is_empty() {
+            let events = self.not_recorded.events.iter();
+            let names: Vec<_> = events.map(|one| format!("“{}”", one.label)).collect();
+            self.notes.push(format!(
+                "这段时间没有{}的记录(当时的规则不看这种事件,或没有发生),草稿里看它的规则在这里无从试起",
+                names.join("、")
+            ));
+        }
+        for one in &self.not_recorded.facts {
+            self.notes.push(format!(
+                "“{}”的 {} 条记录里只有 {} 条读过“{}”(当时的规则不读它):其余的按“不知道”处理,要它的规则在这里不触发,不等于以后不触发",
+                one.event_label, one.records, one.recorded, one.label
+            ));
+        }
+    }
 }
 
 impl PerRule {
+    fn shown(&mut self, by: &Listened<'_>) {
+        by.title.clone_into(&mut self.title);
+        (self.events, self.unknown) = (by.events, by.unknown);
+    }
+
+    fn shown_before(&mut self, by: &Listened<'_>) {
+        if self.title.is_empty() {
+            by.title.clone_into(&mut self.title);
+        }
+        (self.events_before, self.unknown_before) = (by.events, by.unknown);
+    }
+
     fn add(&mut self, other: Self) {
         if self.title.is_empty() {
             self.title = other.title;
@@ -131,6 +188,10 @@ impl From<(String, PerRule)> for RuleOut {
         Self {
             rule_id,
             title: counts.title,
+            events: counts.events,
+            events_before: counts.events_before,
+            unknown: counts.unknown,
+            unknown_before: counts.unknown_before,
             fired: counts.fired,
             fired_before: counts.fired_before,
             gained: counts.gained,

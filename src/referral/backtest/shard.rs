@@ -1,9 +1,10 @@
 //! One thread's share of a back-test: events judged by both sides, differences counted.
 
+use super::coverage::{Alike, Coverage};
 use super::source::{Page, Row};
 use crate::kernel::business_date;
 use crate::rule::{
-    Acting, Action, Binding, CompiledRuleSet, ConsentNeed, EventKind, Facts, Matcher, Whose, replay,
+    Acting, Action, Binding, CompiledRuleSet, ConsentNeed, EventKind, Facts, Matcher, replay,
 };
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -23,6 +24,10 @@ pub(super) struct Sides {
 #[derive(Clone, Debug, Default)]
 pub(super) struct PerRule {
     pub(super) title: String,
+    pub(super) events: u64,
+    pub(super) events_before: u64,
+    pub(super) unknown: u64,
+    pub(super) unknown_before: u64,
     pub(super) fired: u64,
     pub(super) fired_before: u64,
     pub(super) gained: u64,
@@ -55,6 +60,7 @@ pub(super) struct Shard {
     pub(super) invitations: u64,
     pub(super) cost_fen: i64,
     pub(super) cost_before_fen: i64,
+    pub(super) coverage: Coverage,
     pub(super) rules: BTreeMap<String, PerRule>,
     pub(super) gainers: HashSet<Uuid>,
     pub(super) losers: HashSet<Uuid>,
@@ -110,6 +116,7 @@ impl Shard {
             invitations: 0,
             cost_fen: 0,
             cost_before_fen: 0,
+            coverage: Coverage::default(),
             rules: BTreeMap::new(),
             gainers: HashSet::new(),
             losers: HashSet::new(),
@@ -132,12 +139,16 @@ impl Shard {
 
     fn case(&mut self, row: &Row, kind: EventKind, facts: &Facts) {
         self.events += 1;
-        let granted = |need: ConsentNeed| match (need.purpose, need.of) {
-            ("referral_profiling", Whose::Customer) => row.profiling,
-            ("referral_link", Whose::Invitee) => row.link,
-            _ => false,
+        let alike = Alike {
+            kind,
+            shape_id: row.shape_id,
+            version: row.ruleset_version,
+            profiling: row.profiling,
+            link: row.link,
         };
+        let granted = |need: ConsentNeed| alike.holds(need);
         let sides = Arc::clone(&self.sides);
+        self.coverage.note(&sides, alike, facts);
         let day = business_date(row.occurred_at);
         for (set, outside) in sides.each().into_iter().zip(&mut self.outside) {
             *outside += u64::from(!set.in_period(day));
