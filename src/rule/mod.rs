@@ -59,7 +59,7 @@ pub use finding::{Finding, Severity};
 pub use index::{Binding, Case, Matcher, Method, Scratch};
 pub use lint::{LintRow, PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice, lint_words};
 pub use partner::{FieldDef, FieldFault, PartnerDef, PartnerKind};
-pub use plain::{PlainRule, benefit_words, cap_words, plain_rules, whole_benefit};
+pub use plain::{PlainRule, benefit_lasting, benefit_words, cap_words, plain_rules, whole_benefit};
 pub use reference::{FactRef, Fold, History, Window};
 pub use replay::{Acting, Supplied, is_unknown, lacking, listener, replay, rules_of, supplied};
 pub use tree::Truth;

@@ -115,6 +115,11 @@ fn effect(action: &Action) -> String {
 
 /// What a benefit is, what goods are worth and how long it lasts.
 pub fn whole_benefit(benefit: &Benefit) -> String {
+    benefit_lasting(benefit, benefit.expires_after())
+}
+
+/// As [`whole_benefit`], of one that lasts so long; without end when `None`.
+pub fn benefit_lasting(benefit: &Benefit, expires_after: Option<Span>) -> String {
     let worth = match benefit {
         Benefit::Goods {
             value_fen: Some(fen),
@@ -122,11 +127,7 @@ pub fn whole_benefit(benefit: &Benefit) -> String {
         } => format!("(价值 {})", yuan(*fen)),
         _ => String::new(),
     };
-    format!(
-        "{}{worth}{}",
-        benefit_words(benefit),
-        lasts(benefit.expires_after())
-    )
+    format!("{}{worth}{}", benefit_words(benefit), lasts(expires_after))
 }
 
 /// A benefit in a few words, without how long it lasts.

@@ -13,6 +13,38 @@ async fn tried(marketing: &Person, document: &Value) -> Value {
     marketing.post(&path, ever).await.expect(200)
 }
 
+/// The whole history through a draft and another draft.
+async fn against(marketing: &Person, other: &Value, document: &Value) -> Value {
+    let other = drafts(marketing, other).await;
+    let id = drafts(marketing, document).await;
+    let ever = json!({ "from": "2020-01-01", "to": "2099-12-31", "against": other });
+    let path = format!("admin/rulesets/{id}/backtest");
+    marketing.post(&path, ever).await.expect(200)
+}
+
+/// A set that notices who comes, so that it is recorded.
+fn coming() -> Value {
+    with_rules(
+        &json!([{"id": "came", "title": "好友来了", "on": ["referral.redeemed"],
+        "when": {"fact": "referral.generation", "op": "gte", "value": 1}, "then": [{"effect": "notify_staff", "text": "来了一位朋友"}]}]),
+    )
+}
+
+/// A friend who came through a customer's code and agreed to the link; with both of them.
+async fn befriended(app: &TestApp, inviter: &str, friend: &str) -> [Person; 2] {
+    let inviter = app.customer(inviter).await;
+    inviter.consents("referral_profiling", None).await;
+    let code = inviter.post("me/invitations", json!({})).await.expect(201)["code"].clone();
+    let friend = app.customer(friend).await;
+    friend.consents("referral_link", None).await;
+    friend
+        .post("referrals", json!({ "code": code }))
+        .await
+        .expect(201);
+    app.drain().await;
+    [inviter, friend]
+}
+
 fn rule<'a>(out: &'a Value, id: &str) -> &'a Value {
     let rules = out["rules"].as_array().unwrap();
     let found = rules.iter().find(|one| one["rule_id"] == id);
@@ -83,5 +115,46 @@ on_both! {
         let facts = out["not_recorded"]["facts"].as_array().unwrap();
         let rating = facts.iter().find(|one| one["event"] == "rating.submitted").unwrap();
         assert_eq!((&rating["records"], &rating["recorded"], &rating["other_reads_it"]), (&json!(2), &json!(1), &json!(true)), "{out}");
+    }
+
+    async fn what_people_get_is_compared_and_not_what_rules_are_called(app) {
+        let crew = app.crew("13800001000").await;
+        let mei = rated(app, &crew, "mei").await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let mut renamed = shipped();
+        renamed["rules"][0]["id"] = json!("good-experience");
+        let out = tried(&marketing, &renamed).await;
+        assert_eq!((&out["gained"], &out["lost"], &out["sample"]), (&json!(0), &json!(0), &json!([])), "{out}");
+        assert_eq!((&out["people_gaining"], &out["people_losing"]), (&json!(0), &json!(0)), "{out}");
+        assert_eq!((&rule(&out, "good-experience")["fired"], &rule(&out, "quality-baseline")["fired_before"]), (&json!(1), &json!(1)));
+        let mut quiet = shipped();
+        quiet["rules"][0]["then"] = json!([{"effect": "tag", "tag": "满意"}, {"effect": "suppress_invitations", "for": "P30D", "appeal": true}]);
+        let out = tried(&marketing, &quiet).await;
+        assert_eq!((&out["gained"], &out["lost"], &out["other_changes"]), (&json!(0), &json!(2), &json!(1)), "no more asked, and paused: {out}");
+        let what: Vec<&str> = out["sample"].as_array().unwrap().iter().map(|one| one["what"].as_str().unwrap()).collect();
+        assert_eq!(what, ["一次转介绍邀约", "暂停邀约 30 天"], "{out}");
+        assert_eq!((&out["people_losing"], &out["sample"][0]["customer_id"]), (&json!(1), &json!(mei.id)), "{out}");
+        assert_eq!(out["sample"][0]["reasons"], json!(["这条规则在那边也触发,但不给这个"]), "{out}");
+    }
+
+    async fn half_the_coupon_is_a_loss_and_the_friend_is_one_of_those_who_lose(app) {
+        let coupons = |fen: i64| {
+            let give = |to: &str| json!({"effect": "grant", "to": to, "benefit": "gift"});
+            let mut document = with_rules(&json!([{"id": "came", "title": "好友来了", "on": ["referral.redeemed"],
+                "then": [give("inviter"), give("invitee")]}]));
+            document["benefits"]["gift"] = json!({"kind": "coupon", "fen": fen, "expires_after": "P30D"});
+            document
+        };
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        publishes(app, &coming()).await;
+        befriended(app, "mei", "li").await;
+        let full = against(&marketing, &coupons(2000), &coupons(1000)).await;
+        assert_eq!((&full["gained"], &full["lost"], &full["people_losing"]), (&json!(0), &json!(2), &json!(2)), "{full}");
+        let case = &full["sample"][1];
+        assert_eq!((&case["receiver"], &case["what"], &case["instead_of"]),
+            (&json!("friend"), &json!("¥10 自用券,30 天内有效"), &json!("¥20 自用券,30 天内有效")), "{full}");
+        assert_eq!(case["reasons"], json!(["由“¥20 自用券,30 天内有效”变为“¥10 自用券,30 天内有效”"]), "{full}");
+        let more = against(&marketing, &coupons(1000), &coupons(2000)).await;
+        assert_eq!((&more["gained"], &more["lost"], &more["people_gaining"]), (&json!(2), &json!(0), &json!(2)), "{more}");
     }
 }

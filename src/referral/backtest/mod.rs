@@ -4,6 +4,7 @@
 //! they happened and hands them to as many threads as there are processors.
 
 mod coverage;
+mod gift;
 mod outcome;
 mod shard;
 mod source;

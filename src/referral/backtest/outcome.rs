@@ -1,8 +1,9 @@
 //! What a back-test says: who gains, who loses, through which rule, at what cost, and why in some cases.
 
 use super::coverage::{Coverage, Listened, NotRecordedOut};
+use super::gift::Receiver;
 use super::shard::{Case, PerRule, SAMPLE, Shard, Sides};
-use crate::rule::{self, CompiledRuleSet, ConsentNeed, Event, Whose};
+use crate::rule::{self, CompiledRuleSet, ConsentNeed, Event, Outcome, Whose};
 use chrono::{DateTime, Utc};
 use entity::ids::{AccountId, EventId};
 use serde::Serialize;
@@ -27,13 +28,17 @@ pub(in crate::referral) struct BacktestOut {
     fired: u64,
     /// Invitations it would have asked for, before caps.
     would_invite: u64,
-    /// Firings the other set has and the draft has not.
+    /// What people get less: invitations, benefits and features only the other set gives for an event, benefits of which the
+    /// draft gives less money or, for no less money, a shorter time, and pauses of invitations only the draft makes or makes
+    /// longer. Whichever rule it comes from: a rule under another name that gives the same takes nothing from anybody.
     lost: u64,
-    /// Firings the draft has and the other set has not.
+    /// What people get more, likewise.
     gained: u64,
-    /// People with at least one firing more than under the other set.
+    /// Tags and notices to the staff that only one of the sets makes for an event: nobody has more or less of them.
+    other_changes: u64,
+    /// People who get more for at least one event; of a benefit for the friend it is the friend.
     people_gaining: u64,
-    /// People with at least one firing less.
+    /// People who get less for at least one event.
     people_losing: u64,
     /// Decisions recorded as held for want of consent.
     pub(super) blocked_by_consent: u64,
@@ -72,7 +77,9 @@ struct RuleOut {
     fired: u64,
     /// Firings under the other set.
     fired_before: u64,
+    /// What this rule of the draft gives more than people get now; of the other set, pauses of invitations no longer made.
     gained: u64,
+    /// What this rule of the draft gives less than people get now, or this rule of the other set gave and they get no longer.
     lost: u64,
     /// Times the draft's rule was held for want of a consent.
     lacked_consent: u64,
@@ -82,10 +89,17 @@ struct RuleOut {
 struct SampleOut {
     event_id: EventId,
     customer_id: AccountId,
+    /// The rule that gives `what`.
     rule_id: String,
     /// `gained` or `lost`.
     change: &'static str,
-    /// Why the rule does not fire under the set where it does not, zh-CN.
+    /// Who gets it: the customer, or his friend.
+    receiver: Receiver,
+    /// What is given, by the draft unless only the other set gives it, zh-CN.
+    what: String,
+    /// What the other set gives instead, where it gives another amount of it, zh-CN.
+    instead_of: Option<String>,
+    /// Why the set that does not give it does not, or what became of what, zh-CN.
     reasons: Vec<String>,
     at: DateTime<Utc>,
 }
@@ -104,6 +118,7 @@ pub(super) fn sum_up(shards: Vec<Shard>, sides: &Arc<Sides>) -> (BacktestOut, Co
         let [draft, base] = shard.outside;
         out.outside_period += draft;
         out.outside_period_before += base;
+        out.other_changes += shard.other_changes;
         out.would_invite += shard.invitations;
         out.cost_fen = out.cost_fen.saturating_add(shard.cost_fen);
         out.cost_before_fen = out.cost_before_fen.saturating_add(shard.cost_before_fen);
@@ -202,7 +217,7 @@ impl From<(String, PerRule)> for RuleOut {
 }
 
 fn told(case: &Case, sides: &Sides) -> SampleOut {
-    let silent = if case.gained {
+    let silent = if case.by_draft {
         &sides.base
     } else {
         &sides.draft
@@ -212,7 +227,13 @@ fn told(case: &Case, sides: &Sides) -> SampleOut {
         customer_id: AccountId(case.customer_id),
         rule_id: case.rule_id.clone(),
         change: if case.gained { "gained" } else { "lost" },
-        reasons: reasons(silent, case),
+        receiver: case.receiver,
+        what: case.what.clone(),
+        instead_of: case.instead_of.clone(),
+        reasons: match &case.instead_of {
+            Some(before) => vec![format!("由“{before}”变为“{}”", case.what)],
+            None => reasons(silent, case),
+        },
         at: case.at,
     }
 }
@@ -233,8 +254,9 @@ fn reasons(set: &CompiledRuleSet, case: &Case) -> Vec<String> {
         return vec!["这个规则集里没有这条规则,或它不看这种事件".to_owned()];
     };
     let why = rule::why(one, &case.facts);
-    if why.sentences.is_empty() {
-        return vec!["没有所需的单独同意".to_owned()];
+    match (why.sentences.is_empty(), one.outcome) {
+        (false, _) => why.sentences,
+        (true, Outcome::Fired) => vec!["这条规则在那边也触发,但不给这个".to_owned()],
+        (true, _) => vec!["没有所需的单独同意".to_owned()],
     }
-    why.sentences
 }

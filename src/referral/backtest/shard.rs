@@ -1,13 +1,14 @@
 //! One thread's share of a back-test: events judged by both sides, differences counted.
 
 use super::coverage::{Alike, Coverage};
+use super::gift::{Change, Gift, Receiver, Turn, changes};
 use super::source::{Page, Row};
 use crate::kernel::business_date;
 use crate::rule::{
     Acting, Action, Binding, CompiledRuleSet, ConsentNeed, EventKind, Facts, Matcher, replay,
 };
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -42,6 +43,12 @@ pub(super) struct Case {
     pub(super) customer_id: Uuid,
     pub(super) rule_id: String,
     pub(super) gained: bool,
+    pub(super) receiver: Receiver,
+    /// What is given, and in place of what, zh-CN.
+    pub(super) what: String,
+    pub(super) instead_of: Option<String>,
+    /// Whether the draft gives it, or only the other set.
+    pub(super) by_draft: bool,
     pub(super) at: DateTime<Utc>,
     pub(super) facts: Facts,
     pub(super) profiling: bool,
@@ -60,17 +67,19 @@ pub(super) struct Shard {
     pub(super) invitations: u64,
     pub(super) cost_fen: i64,
     pub(super) cost_before_fen: i64,
+    /// Tags and notices only one side has.
+    pub(super) other_changes: u64,
     pub(super) coverage: Coverage,
     pub(super) rules: BTreeMap<String, PerRule>,
     pub(super) gainers: HashSet<Uuid>,
     pub(super) losers: HashSet<Uuid>,
-    pub(super) sample: BTreeMap<(Uuid, Uuid, String), Case>,
+    pub(super) sample: BTreeMap<(Uuid, Uuid, usize), Case>,
 }
 
 /// What a side did with one event.
 #[derive(Default)]
 struct Did<'a> {
-    fired: BTreeSet<&'a str>,
+    gifts: Vec<Gift<'a>>,
     invitations: u64,
     cost_fen: i64,
 }
@@ -80,8 +89,8 @@ impl<'a> Did<'a> {
         if !acting.fires() {
             return;
         }
-        self.fired.insert(acting.rule_id());
         for effect in acting.effects() {
+            self.gifts.push(Gift::of(acting.rule_id(), effect));
             match effect {
                 Action::Invite { .. } => self.invitations += 1,
                 Action::Grant { benefit, .. } => {
@@ -116,6 +125,7 @@ impl Shard {
             invitations: 0,
             cost_fen: 0,
             cost_before_fen: 0,
+            other_changes: 0,
             coverage: Coverage::default(),
             rules: BTreeMap::new(),
             gainers: HashSet::new(),
@@ -172,57 +182,66 @@ impl Shard {
                 did.add(acting);
             });
         }
-        let [draft, base] = did;
+        let [mut draft, mut base] = did;
         self.invitations += draft.invitations;
         self.cost_fen = self.cost_fen.saturating_add(draft.cost_fen);
         self.cost_before_fen = self.cost_before_fen.saturating_add(base.cost_fen);
-        if draft.fired != base.fired {
-            self.difference(row, kind, facts, [&draft.fired, &base.fired]);
+        let found = changes(&mut draft.gifts, &mut base.gifts);
+        for (place, change) in found.iter().enumerate() {
+            self.difference((row, kind, facts), (place, change));
         }
     }
 
     fn difference(
         &mut self,
-        row: &Row,
-        kind: EventKind,
-        facts: &Facts,
-        [draft, base]: [&BTreeSet<&str>; 2],
+        (row, kind, facts): (&Row, EventKind, &Facts),
+        (place, change): (usize, &Change<'_>),
     ) {
-        let gained = draft.difference(base).map(|rule| (*rule, true));
-        let lost = base.difference(draft).map(|rule| (*rule, false));
-        for (rule, gained) in gained.chain(lost) {
-            let counts = self.rules.entry(rule.to_owned()).or_default();
-            if gained {
+        let gift = &change.gift;
+        let person = match gift.to {
+            Receiver::Customer => Some(row.customer_id),
+            Receiver::Friend => row.friend_id,
+        };
+        let counts = self.rules.entry(gift.rule.to_owned()).or_default();
+        let gained = match change.turn {
+            Turn::Gained => {
                 counts.gained += 1;
-                self.gainers.insert(row.customer_id);
-            } else {
+                self.gainers.extend(person);
+                true
+            }
+            Turn::Lost => {
                 counts.lost += 1;
-                self.losers.insert(row.customer_id);
+                self.losers.extend(person);
+                false
             }
-            let key = (row.event_id, row.customer_id, rule.to_owned());
-            if self.sample.len() == SAMPLE
-                && self
-                    .sample
-                    .last_key_value()
-                    .is_some_and(|(last, _)| *last < key)
-            {
-                continue;
+            Turn::Neither => {
+                self.other_changes += 1;
+                return;
             }
-            let case = Case {
-                event_id: row.event_id,
-                kind,
-                customer_id: row.customer_id,
-                rule_id: rule.to_owned(),
-                gained,
-                at: row.occurred_at,
-                facts: facts.clone(),
-                profiling: row.profiling,
-                link: row.link,
-            };
-            self.sample.insert(key, case);
-            if self.sample.len() > SAMPLE {
-                self.sample.pop_last();
-            }
+        };
+        let key = (row.event_id, row.customer_id, place);
+        let last = self.sample.last_key_value();
+        if self.sample.len() == SAMPLE && last.is_some_and(|(last, _)| *last < key) {
+            return;
+        }
+        let case = Case {
+            event_id: row.event_id,
+            kind,
+            customer_id: row.customer_id,
+            rule_id: gift.rule.to_owned(),
+            gained,
+            receiver: gift.to,
+            what: gift.words(),
+            instead_of: change.instead_of.as_ref().map(Gift::words),
+            by_draft: change.by_draft,
+            at: row.occurred_at,
+            facts: facts.clone(),
+            profiling: row.profiling,
+            link: row.link,
+        };
+        self.sample.insert(key, case);
+        if self.sample.len() > SAMPLE {
+            self.sample.pop_last();
         }
     }
 }

@@ -19,7 +19,7 @@ const PAGE: i64 = 5_000;
 
 /// What a replay needs of an evaluation, and no more: wide rows would cost more to read than to judge. The pair is compared as
 /// one, or every page would go over all pages before it.
-const ROWS: &str = "SELECT id, event_id, event_kind, customer_id, ruleset_version, profiling, link, shape_id, facts, \
+const ROWS: &str = "SELECT id, event_id, event_kind, customer_id, friend_id, ruleset_version, profiling, link, shape_id, facts, \
     occurred_at \
     FROM evaluation WHERE (occurred_at, id) > (?, ?) AND occurred_at < ? \
     ORDER BY occurred_at, id LIMIT ?";
@@ -31,6 +31,7 @@ pub(super) struct Row {
     pub(super) event_id: Uuid,
     pub(super) event_kind: String,
     pub(super) customer_id: Uuid,
+    pub(super) friend_id: Option<Uuid>,
     pub(super) ruleset_version: i32,
     pub(super) profiling: bool,
     pub(super) link: bool,
