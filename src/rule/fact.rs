@@ -93,6 +93,8 @@ pub(crate) enum Nature {
     Ungated,
     /// Biometric or sensor data (PIPL 28 to 31).
     Biometric,
+    /// Having said yes to something: nothing may be given for it (PIPL 16).
+    Consent,
 }
 
 /// Whose consent is meant.

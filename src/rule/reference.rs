@@ -136,6 +136,7 @@ impl FactRef {
         })
     }
 
+    /// Over history the nature is what the entries tell, not only what each of them is: who has one has rated, paid or bought.
     fn folded(&self, history: History) -> Result<Meaning, String> {
         if let Some(event) = EventKind::parse(&self.name) {
             return if history.fold == Fold::Count {
@@ -145,12 +146,18 @@ impl FactRef {
             };
         }
         let row = self.plain()?;
-        if !fact::find(&self.name).is_some_and(|found| found.history) {
+        let Some(found) = fact::find(&self.name).filter(|found| found.history) else {
             return Err(format!(
                 "“{}”没有历史记录,不能用 @last 或 @within",
                 self.name
             ));
-        }
+        };
+        let nature = match row.nature {
+            Nature::Plain if found.events.contains(&EventKind::BookingCompleted) => {
+                Nature::Purchase
+            }
+            own => own,
+        };
         let (kind, min, max) = match (history.fold, row.kind) {
             (Fold::Count, _) => (Kind::Count, 0, i64::MAX),
             (Fold::Sum, Kind::Count | Kind::Money) => (row.kind, 0, i64::MAX),
@@ -164,6 +171,7 @@ impl FactRef {
             kind,
             min,
             max,
+            nature,
             unit: if kind == row.kind { row.unit } else { "次" },
             label: Cow::Owned(format!(
                 "{}{}的{}",
@@ -198,11 +206,17 @@ fn counted(event: EventKind, history: History) -> Meaning {
             Nature::Profile,
             Some(("referral_profiling", Whose::Customer)),
         ),
-        EventKind::RatingSubmitted
-        | EventKind::ComplaintOpened
+        EventKind::RatingSubmitted => (
+            Nature::Rating,
+            Some(("referral_profiling", Whose::Customer)),
+        ),
+        EventKind::ConsentGranted => (
+            Nature::Consent,
+            Some(("referral_profiling", Whose::Customer)),
+        ),
+        EventKind::ComplaintOpened
         | EventKind::ComplaintSlaBreached
-        | EventKind::ComplaintResolved
-        | EventKind::ConsentGranted => {
+        | EventKind::ComplaintResolved => {
             (Nature::Plain, Some(("referral_profiling", Whose::Customer)))
         }
     };

@@ -129,7 +129,7 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, rule: &Rule, pac
 }
 
 /// What no reward may depend on.
-pub(super) const DEPENDENCIES: [(Nature, &str, &str, &str); 6] = [
+pub(super) const DEPENDENCIES: [(Nature, &str, &str, &str); 7] = [
     (
         Nature::Payment,
         "REF-L04",
@@ -160,6 +160,12 @@ pub(super) const DEPENDENCIES: [(Nature, &str, &str, &str); 6] = [
         "REF-L20",
         "等于用好处换好评",
         "评分只能用来决定何时邀约;答谢对任何评分都一样,或者不给",
+    ),
+    (
+        Nature::Consent,
+        "REF-L23",
+        "等于用好处换同意,同意就不再是自愿的",
+        "删掉这个条件:奖励和功能与是否同意无关",
     ),
 ];
 

@@ -15,7 +15,7 @@ const MAX_CHAIN: usize = 32;
 /// Which of [`DEPENDENCIES`] something rests on.
 type Taints = BTreeSet<usize>;
 
-/// REF-L02 to L05, L17, L20 through groups and tags.
+/// REF-L02 to L05, L17, L20, L23 through groups and tags.
 pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPack) {
     let direct: Vec<Taints> = set.rules.iter().map(direct).collect();
     let tags = tags(set, &direct);

@@ -278,3 +278,69 @@ fn insurance_is_not_given_and_a_link_to_it_is_approved_by_a_second_person() {
     assert_eq!(serious(&link), ["REF-L41"]);
     assert!(link.publishable());
 }
+
+#[test]
+fn counting_does_not_wash_off_what_is_counted() {
+    let wanting = |fact: &str| {
+        let when = json!({"fact": fact, "op": "gte", "value": 1});
+        let mut document = changed(GIVE_WHEN, when);
+        // A privilege, so that REF-L30 (prices) has nothing to say.
+        document["benefits"]["thanks"] = json!({"kind": "privilege", "privilege": "x"});
+        document
+    };
+    for (fact, id) in [
+        ("booking.late_minutes@last(3).count", "REF-L05"),
+        ("booking.sla_breached@within(P90D).count", "REF-L05"),
+        ("booking.is_rework@last(100).count", "REF-L05"),
+        ("booking.late_minutes@within(P365D).sum", "REF-L05"),
+        ("booking.completed@within(P90D).count", "REF-L05"),
+        ("booking.total_fen@last(3).count", "REF-L04"),
+        ("booking.prepaid_ratio@last(3).count", "REF-L04"),
+        ("rating.submitted@within(P90D).count", "REF-L20"),
+        ("rating.has_comment@last(3).count", "REF-L20"),
+        ("consent.granted@within(P90D).count", "REF-L23"),
+    ] {
+        assert_eq!(ids_at(&wanting(fact), GIVE_WHEN), [id], "{fact}");
+    }
+    for lawful in [
+        "referral.qualified@within(P90D).count",
+        "complaint.opened@within(P90D).count",
+        "complaint.resolved@last(3).count",
+    ] {
+        assert_eq!(linted(&wanting(lawful)), [], "{lawful}");
+    }
+}
+
+#[test]
+fn whom_to_ask_and_when_may_still_rest_on_counts() {
+    for fact in [
+        "booking.late_minutes@last(3).count",
+        "rating.submitted@within(P90D).count",
+        "consent.granted@within(P90D).count",
+    ] {
+        let when = json!({"fact": fact, "op": "gte", "value": 1});
+        assert_eq!(linted(&changed("/rules/0/when/all/1", when)), [], "{fact}");
+    }
+}
+
+#[test]
+fn a_count_is_not_washed_off_by_a_tag() {
+    let mut wanting = changed(
+        GIVE_WHEN,
+        json!({"fact": "customer.tags", "op": "contains", "value": "常客"}),
+    );
+    wanting["benefits"]["thanks"] = json!({"kind": "privilege", "privilege": "x"});
+    for (fact, id) in [
+        ("consent.granted@last(3).count", "REF-L23"),
+        ("rating.submitted@last(3).count", "REF-L20"),
+        ("booking.is_rework@last(3).count", "REF-L05"),
+    ] {
+        let tagging = json!({"id": "tag", "title": "标", "on": ["rating.submitted"],
+            "when": {"fact": fact, "op": "gte", "value": 1}, "then": [{"effect": "tag", "tag": "常客"}]});
+        assert_eq!(
+            ids_at(&with_rule(&wanting, tagging), GIVE_WHEN),
+            [id],
+            "{fact}"
+        );
+    }
+}
