@@ -138,7 +138,7 @@ fn absurd(
             "REF-L15",
             &at(place, key),
             "每人的次数上限高得等于没有",
-            "降到每 30 天不超过 12 次",
+            "降到每 30 天不超过 12 次;时间写得更长的,总次数也不超过 12 次",
         ));
     }
     if budget_fen.is_some_and(|fen| fen > pack.maxima.budget_fen) {
@@ -190,7 +190,11 @@ fn frequency(findings: &mut Vec<Finding>, rule: &Rule, pack: &PolicyPack) {
                 most.per.get().num_days(),
                 most.times
             ),
-            "降低次数或拉长时间",
+            &format!(
+                "降到每 {} 天不超过 {} 次",
+                most.per.get().num_days(),
+                most.times
+            ),
         ));
     }
 }

@@ -120,10 +120,12 @@ impl Maxima {
     }
 }
 
-/// Whether one cap lets something happen more often than another, as a rate.
+/// Whether one rolling cap lets more happen within the span of another than that one does. What a long span allows may all
+/// fall into a short one, and a short one begins anew as often as it has room: 1464 times in ten years may be 1464 tomorrow.
 pub(super) fn oftener(cap: Cap, most: Cap) -> bool {
-    let asked = i64::from(cap.times).saturating_mul(most.per.get().num_seconds());
-    asked > i64::from(most.times).saturating_mul(cap.per.get().num_seconds())
+    let (per, within) = (cap.per.get().num_seconds(), most.per.get().num_seconds());
+    let begun = within.saturating_add(per).saturating_sub(1) / per.max(1);
+    i64::from(cap.times).saturating_mul(begun) > i64::from(most.times)
 }
 
 /// The line at which a referral tree is looked at by a person (公通字〔2013〕37号: 30 people, 3 levels).

@@ -134,6 +134,19 @@ fn a_cap_nobody_reaches_is_none() {
         json!([{"times": 1_000_000, "per": "PT1S"}]),
     );
     assert_eq!(ids_at(&often, "/rules/1/caps/per_customer"), ["REF-L15"]);
+    let bursts = |times: u32, per: &str| {
+        changed(
+            "/rules/1/caps/per_customer",
+            json!([{"times": times, "per": per}]),
+        )
+    };
+    for (times, per) in [(1464, "P3660D"), (13, "P31D"), (11, "P29D"), (5, "P14D")] {
+        let place = "/rules/1/caps/per_customer";
+        assert_eq!(ids_at(&bursts(times, per), place), ["REF-L15"], "{per}");
+    }
+    for (times, per) in [(12, "P3660D"), (12, "P30D"), (4, "P10D"), (2, "P7D")] {
+        assert_eq!(linted(&bursts(times, per)), [], "{per}");
+    }
     let rich = changed("/rules/1/caps/budget_fen", json!(i64::MAX));
     assert_eq!(ids_at(&rich, "/rules/1/caps/budget_fen"), ["REF-L15"]);
     let programme = changed(
@@ -342,5 +355,20 @@ fn a_count_is_not_washed_off_by_a_tag() {
             [id],
             "{fact}"
         );
+    }
+}
+
+#[test]
+fn a_long_span_does_not_let_invitations_come_all_at_once() {
+    let place = "/rules/0/caps/per_customer";
+    let asking = |caps: Json| changed(place, caps);
+    let yearly = json!([{"times": 12, "per": "P365D"}]);
+    assert_eq!(ids_at(&asking(yearly), place), ["REF-L31"]);
+    for caps in [
+        json!([{"times": 3, "per": "P365D"}]),
+        json!([{"times": 12, "per": "P365D"}, {"times": 3, "per": "P90D"}]),
+        json!([{"times": 1, "per": "P30D"}]),
+    ] {
+        assert_eq!(linted(&asking(caps.clone())), [], "{caps}");
     }
 }
