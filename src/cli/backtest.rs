@@ -73,7 +73,7 @@ fn moment(written: Option<&str>, otherwise: DateTime<Utc>) -> Result<DateTime<Ut
 
 fn tell(out: &Value, seconds: f64) {
     let number = |key: &str| out.get(key).and_then(Value::as_i64).unwrap_or_default();
-    let yuan = |key: &str| format!("¥{}.{:02}", number(key) / 100, number(key) % 100);
+    let yuan = |key: &str| yuan(number(key));
     let rate = i32::try_from(number("events")).map_or(0.0, f64::from) / seconds.max(0.001);
     println!(
         "回放 {} 个事件,用时 {seconds:.1} s({rate:.0} 个/秒);资料已忘记 {},读不懂 {}",
@@ -101,6 +101,7 @@ fn tell(out: &Value, seconds: f64) {
         yuan("cost_fen"),
         yuan("cost_before_fen")
     );
+    programme(out);
     let list = |key: &str| {
         out.get(key)
             .and_then(Value::as_array)
@@ -127,4 +128,30 @@ fn tell(out: &Value, seconds: f64) {
             text("lacked_consent")
         );
     }
+}
+
+fn yuan(fen: i64) -> String {
+    format!("¥{}.{:02}", fen / 100, fen % 100)
+}
+
+/// Welcomes and thanks, which no rule gives.
+fn programme(out: &Value) {
+    let number = |key: &str| {
+        let found = out.get("programme").and_then(|part| part.get(key));
+        found.and_then(Value::as_i64).unwrap_or_default()
+    };
+    println!(
+        "其中首单礼 {} 份,{}(对照 {});对邀请人的感谢 {} 份,{}(对照 {})",
+        number("welcomes"),
+        yuan(number("welcome_fen")),
+        yuan(number("welcome_before_fen")),
+        number("thanks"),
+        yuan(number("thanks_fen")),
+        yuan(number("thanks_before_fen"))
+    );
+    println!(
+        "  未计入:好友已撤回关联同意 {} 份,已被撤销 {} 份",
+        number("forgotten"),
+        number("reversed")
+    );
 }

@@ -15,7 +15,10 @@ use entity::{
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::{Value, json};
-use std::{collections::HashMap, marker::PhantomData};
+use std::{
+    collections::{HashMap, HashSet},
+    marker::PhantomData,
+};
 
 /// What a consent is limited to, e.g. one order (CR-24).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,6 +170,21 @@ pub async fn taken_back(
 ) -> Result<bool> {
     let row = store::find(db, subject, purpose, &Scope::key(scope.as_ref())).await?;
     Ok(row.is_some_and(|row| matches!(row.state, ConsentState::Withdrawn | ConsentState::Refused)))
+}
+
+/// As [`taken_back`], of several people and a purpose without a scope: who of them did.
+///
+/// # Errors
+/// A database fault.
+pub async fn all_taken_back(
+    db: &impl ConnectionTrait,
+    subjects: &[AccountId],
+    purpose: &str,
+) -> Result<HashSet<AccountId>> {
+    Ok(store::closed(db, subjects, purpose)
+        .await?
+        .into_iter()
+        .collect())
 }
 
 /// Granted, not over, and under a text that still stands (PIPL-03).

@@ -24,7 +24,7 @@ mod withdraw;
 
 pub use admin::routes as admin_routes;
 pub use events::{ConsentGranted, ConsentWithdrawn};
-pub use gate::{Granted, Scope, Stands, holds, require, stand, taken_back};
+pub use gate::{Granted, Scope, Stands, all_taken_back, holds, require, stand, taken_back};
 pub use http::routes;
 pub use install::install_notices;
 pub use react::consumers;

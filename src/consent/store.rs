@@ -117,6 +117,24 @@ pub(super) async fn lock_people(
     Ok(rows.all(tx).await?)
 }
 
+/// Which of several people closed an unscoped purpose themselves.
+pub(super) async fn closed(
+    db: &impl ConnectionTrait,
+    subjects: &[AccountId],
+    purpose: &str,
+) -> Result<Vec<AccountId>> {
+    let closed = [ConsentState::Withdrawn, ConsentState::Refused];
+    let rows = consent_state::Entity::find()
+        .select_only()
+        .column(consent_state::Column::SubjectId)
+        .filter(consent_state::Column::SubjectId.is_in(filled(subjects.iter().copied())))
+        .filter(consent_state::Column::Purpose.eq(purpose))
+        .filter(consent_state::Column::ScopeKey.eq(""))
+        .filter(consent_state::Column::State.is_in(closed))
+        .into_tuple();
+    Ok(rows.all(db).await?)
+}
+
 /// Every scope of a purpose, locked.
 pub(super) async fn lock_all(
     tx: &DatabaseTransaction,

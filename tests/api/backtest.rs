@@ -157,4 +157,36 @@ on_both! {
         let more = against(&marketing, &coupons(1000), &coupons(2000)).await;
         assert_eq!((&more["gained"], &more["lost"], &more["people_gaining"]), (&json!(2), &json!(0), &json!(2)), "{more}");
     }
+
+    async fn a_dearer_welcome_and_thanks_are_seen_though_no_rule_gives_them(app) {
+        let crew = app.crew("13800001000").await;
+        let [_, li] = befriended(app, "mei", "li").await;
+        app.visit(&li, &crew).await;
+        app.advance("P8D").await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let mut dearer = shipped();
+        dearer["benefits"]["welcome_1"]["fen"] = json!(5000);
+        dearer["benefits"]["thanks"]["fen"] = json!(2500);
+        let out = tried(&marketing, &dearer).await;
+        assert_eq!((&out["gained"], &out["lost"], &out["people_gaining"]), (&json!(2), &json!(0), &json!(2)), "{out}");
+        assert_eq!((&out["cost_fen"], &out["cost_before_fen"]), (&json!(7500), &json!(5000)), "{out}");
+        let programme = &out["programme"];
+        assert_eq!((&programme["welcomes"], &programme["thanks"]), (&json!(1), &json!(1)), "{out}");
+        assert_eq!((&programme["welcome_fen"], &programme["welcome_before_fen"]), (&json!(5000), &json!(3000)), "{out}");
+        assert_eq!((&programme["thanks_fen"], &programme["thanks_before_fen"]), (&json!(2500), &json!(2000)), "{out}");
+        let mut goods = shipped();
+        goods["benefits"]["welcome_1"] = json!({"kind": "goods", "sku": "towel"});
+        let out = tried(&marketing, &goods).await;
+        assert_eq!((&out["gained"], &out["lost"], &out["unpriced"]), (&json!(1), &json!(1), &json!(1)), "another thing is given: {out}");
+        assert!(out["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("value_fen")), "{out}");
+        let mut ended = shipped();
+        ended["period"] = json!({"from": "2035-01-01", "to": "2035-12-31"});
+        let out = tried(&marketing, &ended).await;
+        assert_eq!((&out["lost"], &out["cost_fen"]), (&json!(2), &json!(0)), "nothing is promised outside the period: {out}");
+        li.delete("me/consents/referral_link").await.expect(200);
+        app.drain().await;
+        let out = tried(&marketing, &dearer).await;
+        let programme = &out["programme"];
+        assert_eq!((&programme["forgotten"], &programme["welcomes"], &out["cost_fen"]), (&json!(1), &json!(0), &json!(0)), "{out}");
+    }
 }

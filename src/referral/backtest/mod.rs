@@ -6,6 +6,7 @@
 mod coverage;
 mod gift;
 mod outcome;
+mod programme;
 mod shard;
 mod source;
 mod table;
@@ -171,7 +172,8 @@ async fn replayed(
     while let Some(shard) = busy.join_next().await {
         idle.push(joined(Some(shard))?);
     }
-    let (mut out, coverage) = outcome::sum_up(idle, &sides);
+    let programme = programme::count(ctx, span, &sides).await?;
+    let (mut out, coverage) = outcome::sum_up(idle, programme, &sides);
     let held = (&coverage, &*source.shapes);
     out.not_recorded = coverage::not_recorded(ctx.db.read(), &sides, held).await?;
     out.note();

@@ -2,12 +2,13 @@
 
 use super::coverage::{Coverage, Listened, NotRecordedOut};
 use super::gift::Receiver;
+use super::programme::{Programme, ProgrammeOut};
 use super::shard::{Case, PerRule, SAMPLE, Shard, Sides};
 use crate::rule::{self, CompiledRuleSet, ConsentNeed, Event, Outcome, Whose};
 use chrono::{DateTime, Utc};
 use entity::ids::{AccountId, EventId};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a draft would have done.
@@ -46,10 +47,14 @@ pub(in crate::referral) struct BacktestOut {
     pub(super) blocked_by_caps: u64,
     /// All causes recorded in the span, with how often.
     pub(super) blocked: BTreeMap<String, u64>,
-    /// Most the draft's grants would have cost, fen.
+    /// Most the draft's grants, welcomes and thanks would have cost, before caps and budgets, fen.
     cost_fen: i64,
-    /// Most the other set's grants would have cost, fen.
+    /// Most the other set's grants, welcomes and thanks would have cost, fen.
     cost_before_fen: i64,
+    /// Of that, welcomes and thanks. `lost`, `gained` and the people count them too.
+    programme: ProgrammeOut,
+    /// Grants, welcomes and thanks of either side that are goods nobody wrote a worth of: they count as costing nothing.
+    unpriced: u64,
     /// What the draft looks at and history does not hold: there its silence says nothing about it.
     pub(super) not_recorded: NotRecordedOut,
     /// What has to be known to read the figures, zh-CN sentences.
@@ -105,10 +110,23 @@ struct SampleOut {
 }
 
 /// Everything the threads counted.
-pub(super) fn sum_up(shards: Vec<Shard>, sides: &Arc<Sides>) -> (BacktestOut, Coverage) {
-    let mut out = BacktestOut::default();
+pub(super) fn sum_up(
+    shards: Vec<Shard>,
+    programme: Programme,
+    sides: &Arc<Sides>,
+) -> (BacktestOut, Coverage) {
+    let [cost_fen, cost_before_fen] = programme.out.costs();
+    let mut out = BacktestOut {
+        cost_fen,
+        cost_before_fen,
+        gained: programme.out.gained,
+        lost: programme.out.lost,
+        unpriced: programme.unpriced,
+        programme: programme.out,
+        ..BacktestOut::default()
+    };
     let mut coverage = Coverage::default();
-    let (mut gainers, mut losers) = (HashSet::new(), HashSet::new());
+    let (mut gainers, mut losers) = (programme.gainers, programme.losers);
     let mut rules: BTreeMap<String, PerRule> = BTreeMap::new();
     let mut sample = BTreeMap::new();
     for shard in shards {
@@ -118,6 +136,7 @@ pub(super) fn sum_up(shards: Vec<Shard>, sides: &Arc<Sides>) -> (BacktestOut, Co
         let [draft, base] = shard.outside;
         out.outside_period += draft;
         out.outside_period_before += base;
+        out.unpriced += shard.unpriced;
         out.other_changes += shard.other_changes;
         out.would_invite += shard.invitations;
         out.cost_fen = out.cost_fen.saturating_add(shard.cost_fen);
@@ -168,6 +187,12 @@ impl BacktestOut {
             self.notes.push(format!(
                 "“{}”的 {} 条记录里只有 {} 条读过“{}”(当时的规则不读它):其余的按“不知道”处理,要它的规则在这里不触发,不等于以后不触发",
                 one.event_label, one.records, one.recorded, one.label
+            ));
+        }
+        if self.unpriced > 0 {
+            self.notes.push(format!(
+                "有 {} 份礼品没有写明价值(value_fen),费用按 0 计,实际更高",
+                self.unpriced
             ));
         }
     }

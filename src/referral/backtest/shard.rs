@@ -67,6 +67,8 @@ pub(super) struct Shard {
     pub(super) invitations: u64,
     pub(super) cost_fen: i64,
     pub(super) cost_before_fen: i64,
+    /// Grants of either side that are goods nobody wrote a worth of.
+    pub(super) unpriced: u64,
     /// Tags and notices only one side has.
     pub(super) other_changes: u64,
     pub(super) coverage: Coverage,
@@ -82,6 +84,7 @@ struct Did<'a> {
     gifts: Vec<Gift<'a>>,
     invitations: u64,
     cost_fen: i64,
+    unpriced: u64,
 }
 
 impl<'a> Did<'a> {
@@ -94,8 +97,9 @@ impl<'a> Did<'a> {
             match effect {
                 Action::Invite { .. } => self.invitations += 1,
                 Action::Grant { benefit, .. } => {
-                    let cost = benefit.benefit.cost_fen().unwrap_or_default();
-                    self.cost_fen = self.cost_fen.saturating_add(cost);
+                    let cost = benefit.benefit.cost_fen();
+                    self.unpriced += u64::from(cost.is_none());
+                    self.cost_fen = self.cost_fen.saturating_add(cost.unwrap_or_default());
                 }
                 Action::SuppressInvitations { .. }
                 | Action::Tag { .. }
@@ -125,6 +129,7 @@ impl Shard {
             invitations: 0,
             cost_fen: 0,
             cost_before_fen: 0,
+            unpriced: 0,
             other_changes: 0,
             coverage: Coverage::default(),
             rules: BTreeMap::new(),
@@ -184,6 +189,7 @@ impl Shard {
         }
         let [mut draft, mut base] = did;
         self.invitations += draft.invitations;
+        self.unpriced += draft.unpriced + base.unpriced;
         self.cost_fen = self.cost_fen.saturating_add(draft.cost_fen);
         self.cost_before_fen = self.cost_before_fen.saturating_add(base.cost_fen);
         let found = changes(&mut draft.gifts, &mut base.gifts);
