@@ -18,9 +18,9 @@ use sea_orm::{
 };
 
 /// Between two invitations of the engine to one person (REF-23: at most one marketing contact a week).
-pub(super) const FATIGUE: Duration = Duration::days(7);
+pub const FATIGUE: Duration = Duration::days(7);
 /// The span of `referral.per_quarter`.
-pub(super) const QUARTER: Duration = Duration::days(90);
+pub const QUARTER: Duration = Duration::days(90);
 
 /// Locks named counters, always in the order of their names, so that two that need the same never wait for each other. What
 /// is kept beside them is forgotten: whoever comes this way may do more than ask.

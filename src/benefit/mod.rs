@@ -40,7 +40,7 @@ mod words;
 
 pub use admin::routes as admin_routes;
 pub use apply::{Applied, Cause, apply_all, counters};
-pub use caps::{add_counters, hold_counters};
+pub use caps::{FATIGUE, QUARTER, add_counters, hold_counters};
 pub use events::{InvitationSent, Qualified, Redeemed, Reversed};
 pub use http::{root_routes, routes};
 pub use progress::{FriendWhy, friend_why};

@@ -102,6 +102,7 @@ fn tell(out: &Value, seconds: f64) {
         yuan("cost_before_fen")
     );
     programme(out);
+    within_limits(out);
     let list = |key: &str| {
         out.get(key)
             .and_then(Value::as_array)
@@ -128,6 +129,25 @@ fn tell(out: &Value, seconds: f64) {
             text("lacked_consent")
         );
     }
+}
+
+/// What each person's own limits leave.
+fn within_limits(out: &Value) {
+    let number = |key: &str| {
+        let found = out.get("within_limits").and_then(|part| part.get(key));
+        found.and_then(Value::as_i64).unwrap_or_default()
+    };
+    println!(
+        "计入每人上限后:邀约 {} 次(对照 {}),规则发放 {} 份,{}(对照 {} 份,{});被上限挡住 {} 次(对照 {})",
+        number("invitations"),
+        number("invitations_before"),
+        number("grants"),
+        yuan(number("grants_fen")),
+        number("grants_before"),
+        yuan(number("grants_before_fen")),
+        number("held"),
+        number("held_before")
+    );
 }
 
 fn yuan(fen: i64) -> String {

@@ -2,6 +2,7 @@
 
 use super::compile::{CompiledRule, CompiledRuleSet};
 use super::decision::{Action, ConsentNeed, Outcome};
+use super::document::Caps;
 use super::evaluate::{Order, Verdict, places};
 use super::event::EventKind;
 use super::fact;
@@ -39,14 +40,25 @@ impl<'a> Acting<'a> {
         self.verdict.is_none()
     }
 
-    /// What it does, when it fires.
-    pub fn effects(&self) -> impl Iterator<Item = &'a Action> {
+    /// Its place in the document, from 0.
+    pub fn place(&self) -> usize {
+        self.rule.place
+    }
+
+    /// The limits its effects stand under.
+    pub fn caps(&self) -> &'a Caps {
+        &self.rule.caps
+    }
+
+    /// What it does, when it fires, each effect with its place in the rule, from 0.
+    pub fn effects(&self) -> impl Iterator<Item = (usize, &'a Action)> {
         let (fires, uninvited) = match &self.verdict {
             Some(verdict) => (self.fires(), verdict.uninvited),
             None => (false, false),
         };
-        let effects = self.rule.effects.iter();
-        effects.filter(move |one| fires && !(uninvited && matches!(one, Action::Invite { .. })))
+        let effects = self.rule.effects.iter().enumerate();
+        effects
+            .filter(move |(_, one)| fires && !(uninvited && matches!(one, Action::Invite { .. })))
     }
 }
 

@@ -30,19 +30,24 @@ fn coming() -> Value {
     )
 }
 
-/// A friend who came through a customer's code and agreed to the link; with both of them.
-async fn befriended(app: &TestApp, inviter: &str, friend: &str) -> [Person; 2] {
-    let inviter = app.customer(inviter).await;
+/// A customer who agreed to be asked, and his code.
+async fn inviting(app: &TestApp, name: &str) -> (Person, Value) {
+    let inviter = app.customer(name).await;
     inviter.consents("referral_profiling", None).await;
-    let code = inviter.post("me/invitations", json!({})).await.expect(201)["code"].clone();
-    let friend = app.customer(friend).await;
+    let made = inviter.post("me/invitations", json!({})).await.expect(201);
+    (inviter, made["code"].clone())
+}
+
+/// A friend who agrees to the link and uses a code.
+async fn comes(app: &TestApp, code: &Value, name: &str) -> Person {
+    let friend = app.customer(name).await;
     friend.consents("referral_link", None).await;
     friend
         .post("referrals", json!({ "code": code }))
         .await
         .expect(201);
     app.drain().await;
-    [inviter, friend]
+    friend
 }
 
 fn rule<'a>(out: &'a Value, id: &str) -> &'a Value {
@@ -147,7 +152,8 @@ on_both! {
         };
         let marketing = app.staff(&[StaffRole::Marketing]).await;
         publishes(app, &coming()).await;
-        befriended(app, "mei", "li").await;
+        let (_, code) = inviting(app, "mei").await;
+        comes(app, &code, "li").await;
         let full = against(&marketing, &coupons(2000), &coupons(1000)).await;
         assert_eq!((&full["gained"], &full["lost"], &full["people_losing"]), (&json!(0), &json!(2), &json!(2)), "{full}");
         let case = &full["sample"][1];
@@ -160,7 +166,8 @@ on_both! {
 
     async fn a_dearer_welcome_and_thanks_are_seen_though_no_rule_gives_them(app) {
         let crew = app.crew("13800001000").await;
-        let [_, li] = befriended(app, "mei", "li").await;
+        let (_, code) = inviting(app, "mei").await;
+        let li = comes(app, &code, "li").await;
         app.visit(&li, &crew).await;
         app.advance("P8D").await;
         let marketing = app.staff(&[StaffRole::Marketing]).await;
@@ -188,5 +195,57 @@ on_both! {
         let out = tried(&marketing, &dearer).await;
         let programme = &out["programme"];
         assert_eq!((&programme["forgotten"], &programme["welcomes"], &out["cost_fen"]), (&json!(1), &json!(0), &json!(0)), "{out}");
+    }
+
+    async fn rules_are_held_for_want_of_a_consent_by_what_stood_then_and_not_by_what_was_decided(app) {
+        let crew = app.crew("13800001000").await;
+        let no = app.customer("no").await;
+        let booking = app.visit(&no, &crew).await;
+        app.rates(&no, &booking, [5, 5, 5, 5, 5]).await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let mut more = shipped();
+        let second = json!({"id": "good", "title": "好评", "on": ["rating.submitted"],
+            "when": {"fact": "rating.score", "op": "gte", "value": 4}, "then": [{"effect": "tag", "tag": "满意"}]});
+        more["rules"].as_array_mut().unwrap().push(second);
+        let out = tried(&marketing, &more).await;
+        assert_eq!((&out["blocked_by_consent"], &out["blocked_by_consent_before"]), (&json!(3), &json!(2)), "a payment and a rating: {out}");
+        let held = |id: &str, key: &str| rule(&out, id)[key].clone();
+        assert_eq!((held("good", "lacked_consent"), held("good", "lacked_consent_before")), (json!(1), json!(0)));
+        assert_eq!((held("quality-baseline", "lacked_consent"), held("quality-baseline", "lacked_consent_before")), (json!(2), json!(2)));
+        assert_eq!(held("quality-baseline", "unknown"), json!(0), "what nobody may look at is not unknown");
+    }
+
+    async fn the_limits_of_each_person_are_kept_in_the_order_of_his_events(app) {
+        let crew = app.crew("13800001000").await;
+        let mei = rated(app, &crew, "mei").await;
+        app.advance("P8D").await;
+        let booking = app.visit(&mei, &crew).await;
+        app.rates(&mei, &booking, [5, 5, 5, 5, 5]).await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let mut open = shipped();
+        open["rules"][0].as_object_mut().unwrap().remove("caps");
+        let out = tried(&marketing, &open).await;
+        assert_eq!((&out["would_invite"], &out["gained"], &out["lost"]), (&json!(2), &json!(0), &json!(0)), "before limits: {out}");
+        let within = &out["within_limits"];
+        assert_eq!((&within["invitations"], &within["held"]), (&json!(2), &json!(0)), "{out}");
+        assert_eq!((&within["invitations_before"], &within["held_before"]), (&json!(1), &json!(1)), "once in 30 days: {out}");
+        assert!(out["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("没有计入上限")), "{out}");
+    }
+
+    async fn what_comes_once_is_counted_once_for_a_person(app) {
+        let thanks = |once: bool| {
+            let mut document = with_rules(&json!([{"id": "came", "title": "好友来了", "on": ["referral.redeemed"],
+                "then": [{"effect": "grant", "to": "inviter", "benefit": "gift", "once": once}]}]));
+            document["benefits"]["gift"] = json!({"kind": "coupon", "fen": 1000, "expires_after": "P30D"});
+            document
+        };
+        let marketing = publishes(app, &coming()).await;
+        let (_, code) = inviting(app, "mei").await;
+        comes(app, &code, "li").await;
+        comes(app, &code, "wang").await;
+        let out = against(&marketing, &thanks(false), &thanks(true)).await;
+        let within = &out["within_limits"];
+        assert_eq!((&within["grants"], &within["grants_fen"], &within["held"]), (&json!(1), &json!(1000), &json!(1)), "{out}");
+        assert_eq!((&within["grants_before"], &within["grants_before_fen"], &within["held_before"]), (&json!(2), &json!(2000), &json!(0)), "{out}");
     }
 }

@@ -18,6 +18,15 @@ pub(super) enum Receiver {
     Friend,
 }
 
+impl From<Beneficiary> for Receiver {
+    fn from(to: Beneficiary) -> Self {
+        match to {
+            Beneficiary::Inviter => Self::Customer,
+            Beneficiary::Invitee => Self::Friend,
+        }
+    }
+}
+
 /// What it is. Things of one sort differ only in how much they are worth and how long they last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Sort<'a> {
@@ -88,11 +97,7 @@ impl<'a> Gift<'a> {
                 expires_after,
                 ..
             } => {
-                let to = match to {
-                    Beneficiary::Inviter => Receiver::Customer,
-                    Beneficiary::Invitee => Receiver::Friend,
-                };
-                let gift = Self::benefit(to, benefit);
+                let gift = Self::benefit(Receiver::from(*to), benefit);
                 let lasts = expires_after.or(gift.lasts);
                 Self {
                     rule,

@@ -1,10 +1,11 @@
 //! Trying a draft on the past: the same engine, the recorded facts, nobody is written to.
 //!
 //! A run is a row, so that any node can tell how far it is and stop it. Its node reads pages of recorded events in the order
-//! they happened and hands them to as many threads as there are processors.
+//! they happened and shares each among as many threads as there are processors, everybody's events with the same one.
 
 mod coverage;
 mod gift;
+mod limits;
 mod outcome;
 mod programme;
 mod shard;
@@ -31,7 +32,7 @@ use entity::{
 use shard::{Shard, Sides};
 use source::Source;
 use std::sync::Arc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// What is asked for.
 pub(super) struct Order {
@@ -45,7 +46,7 @@ pub(super) struct Order {
 /// A run that is under way, with the task that does it.
 pub(super) struct Started {
     pub(super) id: BacktestId,
-    pub(super) task: tokio::task::JoinHandle<Result<Option<BacktestOut>>>,
+    pub(super) task: JoinHandle<Result<Option<BacktestOut>>>,
 }
 
 /// Starts a run.
@@ -149,29 +150,30 @@ async fn replayed(
 ) -> Result<Option<BacktestOut>> {
     let span = source.span;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let per_quarter = ctx.config.referral.per_quarter;
     let mut idle: Vec<Shard> = (0..threads)
-        .map(|_| Shard::new(Arc::clone(&sides)))
+        .map(|_| Shard::new(Arc::clone(&sides), per_quarter))
         .collect();
-    let mut busy: JoinSet<Shard> = JoinSet::new();
+    let mut busy: Vec<JoinHandle<Shard>> = Vec::new();
     let mut replayed: i64 = 0;
+    // The next page is read while this one is judged. Everybody's events stay with one thread, in their order: that is why a page
+    // waits for the one before.
     while let Some(page) = source.next(ctx).await? {
         replayed = replayed.saturating_add(i64::try_from(page.len()).unwrap_or(i64::MAX));
-        let mut shard = match idle.pop() {
-            Some(shard) => shard,
-            None => joined(busy.join_next().await)?,
-        };
-        // Rules over thousands of events are work for a thread of its own: those that serve others must not wait for it.
-        busy.spawn_blocking(move || {
-            shard.replay(page);
-            shard
-        });
+        idle.extend(joined(std::mem::take(&mut busy)).await?);
+        let parts = page.parts(threads);
+        for (mut shard, part) in idle.drain(..).zip(parts) {
+            // Rules over thousands of events are work for a thread of its own: those that serve others must not wait for it.
+            busy.push(spawn_blocking(move || {
+                shard.replay(part);
+                shard
+            }));
+        }
         if hearer.hear(ctx, replayed, source.total).await? {
             return Ok(None);
         }
     }
-    while let Some(shard) = busy.join_next().await {
-        idle.push(joined(Some(shard))?);
-    }
+    idle.extend(joined(busy).await?);
     let programme = programme::count(ctx, span, &sides).await?;
     let (mut out, coverage) = outcome::sum_up(idle, programme, &sides);
     let held = (&coverage, &*source.shapes);
@@ -181,10 +183,13 @@ async fn replayed(
     Ok(Some(out))
 }
 
-fn joined(shard: Option<Result<Shard, tokio::task::JoinError>>) -> Result<Shard> {
-    shard
-        .ok_or_else(|| AppError::internal("no thread of a back-test is left"))?
-        .map_err(AppError::internal)
+/// The shards of threads that are through, in the order they were sent off.
+async fn joined(busy: Vec<JoinHandle<Shard>>) -> Result<Vec<Shard>> {
+    let mut shards = Vec::with_capacity(busy.len());
+    for one in busy {
+        shards.push(one.await.map_err(AppError::internal)?);
+    }
+    Ok(shards)
 }
 
 /// Both sides ready to run; shared by all threads.

@@ -2,6 +2,7 @@
 
 use super::coverage::{Coverage, Listened, NotRecordedOut};
 use super::gift::Receiver;
+use super::limits::{Kept, WithinLimitsOut};
 use super::programme::{Programme, ProgrammeOut};
 use super::shard::{Case, PerRule, SAMPLE, Shard, Sides};
 use crate::rule::{self, CompiledRuleSet, ConsentNeed, Event, Outcome, Whose};
@@ -10,6 +11,10 @@ use entity::ids::{AccountId, EventId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// What of the limits is in the figures and what is not.
+const LIMITS: &str = "触发、邀约、多得、少得和费用都没有计入上限;“计入每人上限后”一项计入了规则的每人上限、“只给一次”、\
+    两次邀约的间隔和每季度上限,从这段时间的开头算起。整条规则的上限、预算、暂停邀约期和首单礼、感谢的上限没有计入";
 
 /// What a draft would have done.
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
@@ -41,11 +46,13 @@ pub(in crate::referral) struct BacktestOut {
     people_gaining: u64,
     /// People who get less for at least one event.
     people_losing: u64,
-    /// Decisions recorded as held for want of consent.
-    pub(super) blocked_by_consent: u64,
-    /// Decisions recorded as held by a cap or because the person was asked lately.
+    /// Times a rule of the draft is held for want of a consent, by the consents that stood when the events were recorded.
+    blocked_by_consent: u64,
+    /// The same for the other set.
+    blocked_by_consent_before: u64,
+    /// Decisions recorded then, by whatever set was live, as held by a cap or because the person was asked lately.
     pub(super) blocked_by_caps: u64,
-    /// All causes recorded in the span, with how often.
+    /// All causes recorded then, by whatever set was live, with how often.
     pub(super) blocked: BTreeMap<String, u64>,
     /// Most the draft's grants, welcomes and thanks would have cost, before caps and budgets, fen.
     cost_fen: i64,
@@ -55,6 +62,8 @@ pub(in crate::referral) struct BacktestOut {
     programme: ProgrammeOut,
     /// Grants, welcomes and thanks of either side that are goods nobody wrote a worth of: they count as costing nothing.
     unpriced: u64,
+    /// What is left of what rules give within the limits of each person. All other figures are before limits.
+    within_limits: WithinLimitsOut,
     /// What the draft looks at and history does not hold: there its silence says nothing about it.
     pub(super) not_recorded: NotRecordedOut,
     /// What has to be known to read the figures, zh-CN sentences.
@@ -88,6 +97,8 @@ struct RuleOut {
     lost: u64,
     /// Times the draft's rule was held for want of a consent.
     lacked_consent: u64,
+    /// Times the other set's rule was.
+    lacked_consent_before: u64,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -126,6 +137,7 @@ pub(super) fn sum_up(
         ..BacktestOut::default()
     };
     let mut coverage = Coverage::default();
+    let mut kept: [Kept; 2] = Default::default();
     let (mut gainers, mut losers) = (programme.gainers, programme.losers);
     let mut rules: BTreeMap<String, PerRule> = BTreeMap::new();
     let mut sample = BTreeMap::new();
@@ -145,6 +157,9 @@ pub(super) fn sum_up(
         losers.extend(shard.losers);
         sample.extend(shard.sample);
         coverage.merge(shard.coverage);
+        for (kept, limits) in kept.iter_mut().zip(shard.limits) {
+            kept.add(limits.kept);
+        }
         for (id, counts) in shard.rules {
             rules.entry(id).or_default().add(counts);
         }
@@ -155,7 +170,10 @@ pub(super) fn sum_up(
         out.fired += counts.fired;
         out.gained += counts.gained;
         out.lost += counts.lost;
+        out.blocked_by_consent += counts.lacked_consent;
+        out.blocked_by_consent_before += counts.lacked_consent_before;
     }
+    out.within_limits = kept.into();
     let [draft, base] = coverage.of_rules(sides);
     for one in draft {
         rules.entry(one.id.to_owned()).or_default().shown(&one);
@@ -175,6 +193,7 @@ pub(super) fn sum_up(
 impl BacktestOut {
     /// Says in words what the figures do not hold.
     pub(super) fn note(&mut self) {
+        self.notes.push(LIMITS.to_owned());
         if !self.not_recorded.events.is_empty() {
             let events = self.not_recorded.events.iter();
             let names: Vec<_> = events.map(|one| format!("“{}”", one.label)).collect();
@@ -220,6 +239,7 @@ impl PerRule {
         self.gained += other.gained;
         self.lost += other.lost;
         self.lacked_consent += other.lacked_consent;
+        self.lacked_consent_before += other.lacked_consent_before;
     }
 }
 
@@ -237,6 +257,7 @@ impl From<(String, PerRule)> for RuleOut {
             gained: counts.gained,
             lost: counts.lost,
             lacked_consent: counts.lacked_consent,
+            lacked_consent_before: counts.lacked_consent_before,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::coverage::{Alike, Coverage};
 use super::gift::{Change, Gift, Receiver, Turn, changes};
+use super::limits::Limits;
 use super::source::{Page, Row};
 use crate::kernel::business_date;
 use crate::rule::{
@@ -34,6 +35,7 @@ pub(super) struct PerRule {
     pub(super) gained: u64,
     pub(super) lost: u64,
     pub(super) lacked_consent: u64,
+    pub(super) lacked_consent_before: u64,
 }
 
 /// A difference; ordered by event, so that threads agree on which are shown.
@@ -71,6 +73,8 @@ pub(super) struct Shard {
     pub(super) unpriced: u64,
     /// Tags and notices only one side has.
     pub(super) other_changes: u64,
+    /// What the limits of each person leave of either side.
+    pub(super) limits: [Limits; 2],
     pub(super) coverage: Coverage,
     pub(super) rules: BTreeMap<String, PerRule>,
     pub(super) gainers: HashSet<Uuid>,
@@ -92,7 +96,7 @@ impl<'a> Did<'a> {
         if !acting.fires() {
             return;
         }
-        for effect in acting.effects() {
+        for (_, effect) in acting.effects() {
             self.gifts.push(Gift::of(acting.rule_id(), effect));
             match effect {
                 Action::Invite { .. } => self.invitations += 1,
@@ -111,7 +115,7 @@ impl<'a> Did<'a> {
 }
 
 impl Shard {
-    pub(super) fn new(sides: Arc<Sides>) -> Self {
+    pub(super) fn new(sides: Arc<Sides>, per_quarter: u64) -> Self {
         let bound = |set: &CompiledRuleSet| {
             let kinds = EventKind::every();
             kinds
@@ -131,6 +135,7 @@ impl Shard {
             cost_before_fen: 0,
             unpriced: 0,
             other_changes: 0,
+            limits: [Limits::new(per_quarter), Limits::new(per_quarter)],
             coverage: Coverage::default(),
             rules: BTreeMap::new(),
             gainers: HashSet::new(),
@@ -173,8 +178,8 @@ impl Shard {
             .each()
             .into_iter()
             .zip(&mut self.bindings)
-            .zip(&mut did);
-        for (before, ((set, bindings), did)) in [false, true].into_iter().zip(runs) {
+            .zip(did.iter_mut().zip(&mut self.limits));
+        for (before, ((set, bindings), (did, limits))) in [false, true].into_iter().zip(runs) {
             let Some(binding) = bindings.get_mut(&kind) else {
                 continue;
             };
@@ -185,6 +190,9 @@ impl Shard {
             replay(set, case, (&granted, binding), &mut |acting| {
                 both(acting);
                 did.add(acting);
+                if acting.fires() {
+                    limits.give(row, acting);
+                }
             });
         }
         let [mut draft, mut base] = did;
@@ -263,7 +271,7 @@ fn count(rules: &mut BTreeMap<String, PerRule>, acting: &Acting<'_>, before: boo
     match (before, acting.fires()) {
         (false, true) => counts.fired += 1,
         (true, true) => counts.fired_before += 1,
-        (false, false) if acting.lacks_consent() => counts.lacked_consent += 1,
-        _ => {}
+        (false, false) => counts.lacked_consent += u64::from(acting.lacks_consent()),
+        (true, false) => counts.lacked_consent_before += u64::from(acting.lacks_consent()),
     }
 }

@@ -50,6 +50,24 @@ impl Page {
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
+
+    /// Parts for so many threads, in order: all events of a customer are in the same part of every page.
+    pub(super) fn parts(self, many: usize) -> Vec<Self> {
+        let mut parts: Vec<Vec<Row>> = (0..many.max(1)).map(|_| Vec::new()).collect();
+        for row in self.rows {
+            let (_, tail) = row.customer_id.as_u64_pair();
+            let among = u64::try_from(parts.len()).unwrap_or(1);
+            let place = usize::try_from(tail % among).unwrap_or_default();
+            if let Some(part) = parts.get_mut(place) {
+                part.push(row);
+            }
+        }
+        let page = |rows| Self {
+            rows,
+            shapes: Arc::clone(&self.shapes),
+        };
+        parts.into_iter().map(page).collect()
+    }
 }
 
 /// Where reading stands.
@@ -123,7 +141,6 @@ pub(super) async fn count_blocked(
     for (cause, many) in rows {
         let many = u64::try_from(many).unwrap_or(0);
         match cause.as_deref() {
-            Some("consent") => out.blocked_by_consent = out.blocked_by_consent.saturating_add(many),
             Some("cap" | "fatigue") => {
                 out.blocked_by_caps = out.blocked_by_caps.saturating_add(many);
             }
