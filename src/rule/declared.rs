@@ -15,7 +15,7 @@ pub struct Declared {
     pub templates: BTreeMap<String, Template>,
     /// Lint-only: how consent is asked for (REF-L23). The consent room asks, never a rule set.
     pub prompts: BTreeMap<String, Prompt>,
-    /// Which watch is kept over invitations (REF-L14, REF-L42).
+    /// Which watch it says is kept over invitations (REF-L14, REF-L42).
     pub checks: Checks,
     /// Whether the public page is wanted; unsaid is yes, and no is refused (REF-L34).
     pub page: Option<bool>,
@@ -153,7 +153,7 @@ pub(crate) fn doubts(set: &RuleSet, pack: &PolicyPack) -> Vec<Finding> {
         findings.push(Finding::warn(
             "RULE-FORM",
             "/checks/subtree",
-            "邀请树的警戒线由政策包决定,写在规则集里的不生效",
+            "邀请树的警戒线由政策包决定,写在规则集里的不生效;系统还不会自动报警",
             "删掉“checks”里的“subtree”",
         ));
     }

@@ -22,8 +22,8 @@ pub(super) fn check(findings: &mut Vec<Finding>, set: &RuleSet, pack: &PolicyPac
         findings.push(pack.finding(
             "REF-L14",
             "/checks/subtree",
-            "邀请树警报被关掉,或警戒线高于 30 人、3 级",
-            "删掉“checks”里的“subtree”,由系统按 30 人、3 级警报",
+            "邀请树的警戒线被关掉,或高于 30 人、3 级",
+            "删掉“checks”里的“subtree”;系统还不会自动报警,请员工自己留意 30 人、3 级这条线",
         ));
     }
     if checks.self_invite == Some(false) {

@@ -35,7 +35,7 @@ pub struct PolicyPack {
     /// Before somebody who refused may be asked for his consent again (REF-L23).
     pub(super) ask_again_after: Option<Span>,
     pub(super) prepaid: Prepaid,
-    /// When a referral tree is frozen for review (REF-10).
+    /// From when staff must look at a referral tree (REF-10). Nothing alarms by itself yet.
     pub subtree_alarm: Option<SubtreeAlarm>,
     /// Whether self-invites are checked for at redemption (REF-15).
     pub self_invite_checks: bool,

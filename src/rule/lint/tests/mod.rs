@@ -337,6 +337,14 @@ fn l14_the_subtree_alarm_stays_at_thirty_and_three() {
 }
 
 #[test]
+fn l14_promises_no_alarm_that_does_not_exist() {
+    let document = changed("/checks", json!({"subtree": false}));
+    let findings = linted(&document);
+    let hit = findings.iter().find(|one| one.id == "REF-L14").unwrap();
+    assert!(hit.fix.contains("系统还不会自动报警"), "{}", hit.fix);
+}
+
+#[test]
 fn l15_caps_budget_and_end_date_are_written() {
     let whole = (
         "/rules/0/caps",
