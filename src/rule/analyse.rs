@@ -63,6 +63,7 @@ pub fn analyse(set: &RuleSet, compiled: &CompiledRuleSet, programme: &ProgrammeC
     overlap::check(&mut findings, compiled, &regions);
     generations(&mut findings, set);
     unused(&mut findings, set);
+    findings.extend(ignored::check(set));
     findings.extend(spend::prices(set));
     let worst_case = spend::worst_case(compiled, programme);
     findings.extend(spend::budget(&worst_case));
@@ -365,6 +366,7 @@ fn unused(findings: &mut Vec<Finding>, set: &RuleSet) {
     }
 }
 
+mod ignored;
 mod overlap;
 #[cfg(test)]
 mod sound;

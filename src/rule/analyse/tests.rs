@@ -265,3 +265,44 @@ fn long_lists_are_folded_in_one_pass() {
         .collect();
     assert_eq!(found(&one(&json!({ "all": tests }))), Vec::new());
 }
+
+#[test]
+fn caps_and_hours_nothing_looks_at_are_not_published() {
+    let ruled = |then: Json, key: &str, value: &Json| {
+        let mut document = json!({"schema": 1, "name": "试", "organiser": "甲", "period": {"from": "2026-01-01", "to": "2026-12-31"},
+            "rules": [{"id": "r", "title": "试", "on": ["referral.qualified"], "then": then}],
+            "benefits": {"b": {"kind": "privilege", "privilege": "x"}}});
+        document["rules"][0][key] = value.clone();
+        let found = found(&document).into_iter();
+        let found = found.filter(|(id, _)| id == "RULE-IGNORED");
+        found.map(|(_, pointer)| pointer).collect::<Vec<_>>()
+    };
+    let invite = json!({"effect": "invite", "template": "baseline"});
+    let grant = json!({"effect": "grant", "to": "inviter", "benefit": "b"});
+    let idle = [
+        json!({"effect": "tag", "tag": "满意"}),
+        json!({"effect": "notify_staff", "text": "看一下"}),
+        json!({"effect": "unlock", "feature": "albums"}),
+        json!({"effect": "suppress_invitations", "for": "P1D", "appeal": true}),
+    ];
+    let hours = json!({"hours": "10:00-12:00"});
+    for caps in [
+        json!({"per_customer": [{"times": 1, "per": "P30D"}]}),
+        json!({"per_rule": [{"times": 1, "per": "P30D"}]}),
+        json!({"budget_fen": 1000}),
+    ] {
+        let place = ["/rules/0/caps"];
+        assert_eq!(ruled(json!(idle), "caps", &caps), place, "{caps}");
+        for one in &idle {
+            assert_eq!(ruled(json!([one]), "caps", &caps), place, "{one}");
+        }
+        assert_eq!(ruled(json!([idle[0], grant]), "caps", &caps), [""; 0]);
+        assert_eq!(ruled(json!([invite]), "caps", &caps), [""; 0]);
+    }
+    for one in idle.iter().chain([&grant]) {
+        let place = ["/rules/0/schedule"];
+        assert_eq!(ruled(json!([one]), "schedule", &hours), place, "{one}");
+    }
+    assert_eq!(ruled(json!([idle[0], invite]), "schedule", &hours), [""; 0]);
+    assert_eq!(ruled(json!(idle), "priority", &json!(3)), [""; 0]);
+}
