@@ -13,7 +13,7 @@ use crate::{
 use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -207,11 +207,10 @@ pub(super) async fn not_recorded(
     sides: &Sides,
     (coverage, shapes): (&Coverage, &Shapes),
 ) -> Result<NotRecordedOut> {
+    let versions: BTreeSet<i32> = coverage.0.keys().map(|alike| alike.version).collect();
     let mut editions: HashMap<i32, Option<Arc<LiveSet>>> = HashMap::new();
-    for version in coverage.0.keys().map(|alike| alike.version) {
-        if !editions.contains_key(&version) {
-            editions.insert(version, edition(db, version).await?);
-        }
+    for version in versions {
+        editions.insert(version, edition(db, version).await?);
     }
     let kinds = coverage.by_kind();
     let mut out = NotRecordedOut::default();

@@ -155,16 +155,13 @@ impl<'a> Gift<'a> {
     }
 
     /// The order things are compared in: the most of each sort first.
-    fn place(
-        &self,
-    ) -> (
-        Receiver,
-        Sort<'a>,
-        Reverse<Option<i64>>,
-        Reverse<(bool, Option<Span>)>,
-    ) {
-        let lasts = (self.lasts.is_none(), self.lasts);
-        (self.to, self.sort, Reverse(self.fen), Reverse(lasts))
+    fn place(&self, other: &Self) -> Ordering {
+        let lasts = |one: &Self| Reverse((one.lasts.is_none(), one.lasts));
+        let alike = self.alike().cmp(&other.alike());
+        let money = || Reverse(self.fen).cmp(&Reverse(other.fen));
+        alike
+            .then_with(money)
+            .then_with(|| lasts(self).cmp(&lasts(other)))
     }
 
     /// Whether having this is more than having that of the same sort, in the eyes of whom it is for: less money is less, and for
@@ -194,8 +191,7 @@ impl<'a> Gift<'a> {
             (_, Ordering::Equal) => return None,
             (Sort::Tag(_) | Sort::Notice(_), _) => Turn::Neither,
             (Sort::Pause, Ordering::Less) => Turn::Gained,
-            (Sort::Pause, Ordering::Greater) => Turn::Lost,
-            (_, Ordering::Less) => Turn::Lost,
+            (Sort::Pause, Ordering::Greater) | (_, Ordering::Less) => Turn::Lost,
             (_, Ordering::Greater) => Turn::Gained,
         };
         Some(turn)
@@ -204,8 +200,8 @@ impl<'a> Gift<'a> {
 
 /// How what a draft gives for an event differs from what another set gives for it.
 pub(super) fn changes<'a>(draft: &mut [Gift<'a>], other: &mut [Gift<'a>]) -> Vec<Change<'a>> {
-    draft.sort_by(|one, next| one.place().cmp(&next.place()));
-    other.sort_by(|one, next| one.place().cmp(&next.place()));
+    draft.sort_by(Gift::place);
+    other.sort_by(Gift::place);
     let (mut new, mut old) = (draft.iter().peekable(), other.iter().peekable());
     let mut found = Vec::new();
     loop {

@@ -5,7 +5,7 @@ use super::gift::Receiver;
 use super::limits::{Kept, WithinLimitsOut};
 use super::programme::{Programme, ProgrammeOut};
 use super::shard::{Case, PerRule, SAMPLE, Shard, Sides};
-use crate::rule::{self, CompiledRuleSet, ConsentNeed, Event, Outcome, Whose};
+use crate::rule::{self, CompiledRuleSet, ConsentNeed, Event, Outcome};
 use chrono::{DateTime, Utc};
 use entity::ids::{AccountId, EventId};
 use serde::Serialize;
@@ -288,13 +288,10 @@ fn told(case: &Case, sides: &Sides) -> SampleOut {
 fn reasons(set: &CompiledRuleSet, case: &Case) -> Vec<String> {
     let event = Event {
         id: case.event_id,
-        kind: case.kind,
+        kind: case.alike.kind,
         customer_id: case.customer_id,
     };
-    let granted = |need: ConsentNeed| match need.of {
-        Whose::Customer => case.profiling,
-        Whose::Invitee => case.link,
-    };
+    let granted = |need: ConsentNeed| case.alike.holds(need);
     let all = rule::evaluate_with(set, &event, &case.facts, case.at, &granted);
     let Some(one) = all.iter().find(|one| one.rule_id == case.rule_id) else {
         return vec!["这个规则集里没有这条规则,或它不看这种事件".to_owned()];

@@ -41,7 +41,7 @@ pub(super) struct PerRule {
 /// A difference; ordered by event, so that threads agree on which are shown.
 pub(super) struct Case {
     pub(super) event_id: Uuid,
-    pub(super) kind: EventKind,
+    pub(super) alike: Alike,
     pub(super) customer_id: Uuid,
     pub(super) rule_id: String,
     pub(super) gained: bool,
@@ -53,8 +53,6 @@ pub(super) struct Case {
     pub(super) by_draft: bool,
     pub(super) at: DateTime<Utc>,
     pub(super) facts: Facts,
-    pub(super) profiling: bool,
-    pub(super) link: bool,
 }
 
 /// Counters of one thread.
@@ -202,13 +200,13 @@ impl Shard {
         self.cost_before_fen = self.cost_before_fen.saturating_add(base.cost_fen);
         let found = changes(&mut draft.gifts, &mut base.gifts);
         for (place, change) in found.iter().enumerate() {
-            self.difference((row, kind, facts), (place, change));
+            self.difference((row, alike, facts), (place, change));
         }
     }
 
     fn difference(
         &mut self,
-        (row, kind, facts): (&Row, EventKind, &Facts),
+        (row, alike, facts): (&Row, Alike, &Facts),
         (place, change): (usize, &Change<'_>),
     ) {
         let gift = &change.gift;
@@ -240,7 +238,7 @@ impl Shard {
         }
         let case = Case {
             event_id: row.event_id,
-            kind,
+            alike,
             customer_id: row.customer_id,
             rule_id: gift.rule.to_owned(),
             gained,
@@ -250,8 +248,6 @@ impl Shard {
             by_draft: change.by_draft,
             at: row.occurred_at,
             facts: facts.clone(),
-            profiling: row.profiling,
-            link: row.link,
         };
         self.sample.insert(key, case);
         if self.sample.len() > SAMPLE {

@@ -140,11 +140,8 @@ pub(super) async fn count_blocked(
         .await?;
     for (cause, many) in rows {
         let many = u64::try_from(many).unwrap_or(0);
-        match cause.as_deref() {
-            Some("cap" | "fatigue") => {
-                out.blocked_by_caps = out.blocked_by_caps.saturating_add(many);
-            }
-            _ => {}
+        if let Some("cap" | "fatigue") = cause.as_deref() {
+            out.blocked_by_caps = out.blocked_by_caps.saturating_add(many);
         }
         out.blocked.extend(cause.map(|cause| (cause, many)));
     }
