@@ -72,7 +72,7 @@ on_both! {
         let marketing = app.staff(&[StaffRole::Marketing]).await;
         let mut further = shipped();
         further["rules"][0]["when"]["all"].as_array_mut().unwrap()
-            .push(json!({"fact": "booking.total_fen", "op": "gte", "value": 1}));
+            .push(json!({"fact": "booking.weekday", "op": "gte", "value": 1}));
         let visited = json!({"id": "visited", "title": "服务完成", "on": ["booking.completed"],
             "then": [{"effect": "notify_staff", "text": "服务完成了"}]});
         further["rules"].as_array_mut().unwrap().push(visited);
@@ -82,11 +82,11 @@ on_both! {
         assert!(missing.contains(&"booking.completed") && !missing.contains(&"rating.submitted"), "{out}");
         let facts: Vec<_> = out["not_recorded"]["facts"].as_array().unwrap().iter()
             .map(|one| (one["fact"].clone(), one["event"].clone(), one["recorded"].clone(), one["other_reads_it"].clone())).collect();
-        let never = |event: &str| (json!("booking.total_fen"), json!(event), json!(0), json!(false));
+        let never = |event: &str| (json!("booking.weekday"), json!(event), json!(0), json!(false));
         assert_eq!(facts, [never("rating.submitted"), never("payment.succeeded")], "{out}");
         let notes = out["notes"].as_array().unwrap();
         assert!(notes.iter().any(|note| note.as_str().unwrap().contains("“服务完成”")), "{out}");
-        assert!(notes.iter().any(|note| note.as_str().unwrap().contains("“订单总价”")), "{out}");
+        assert!(notes.iter().any(|note| note.as_str().unwrap().contains("“服务星期”")), "{out}");
         let asks = rule(&out, "quality-baseline");
         assert_eq!((&asks["events"], &asks["events_before"]), (&json!(2), &json!(2)), "a payment and a rating: {asks}");
         assert_eq!((&asks["fired"], &asks["fired_before"]), (&json!(0), &json!(1)), "{asks}");
@@ -113,7 +113,7 @@ on_both! {
         rated(app, &crew, "mei").await;
         let mut further = shipped();
         further["rules"][0]["when"]["all"].as_array_mut().unwrap()
-            .push(json!({"fact": "booking.total_fen", "op": "gte", "value": 1}));
+            .push(json!({"fact": "booking.weekday", "op": "gte", "value": 1}));
         let marketing = publishes(app, &further).await;
         rated(app, &crew, "li").await;
         let out = tried(&marketing, &further).await;
