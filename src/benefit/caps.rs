@@ -31,7 +31,7 @@ pub(super) async fn lock(tx: &DatabaseTransaction, env: &Env, keys: Vec<String>)
 }
 
 /// As [`hold_counters`], together with other rows, which are written before it is waited for a counter; for those who ask,
-/// and go through [`lock`] before they do anything else.
+/// and go through [`hold_counters`] before they do anything else.
 ///
 /// # Errors
 /// None in practice; `internal` when a column is not set.
