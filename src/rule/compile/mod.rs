@@ -17,8 +17,6 @@ use super::tree::Node;
 use chrono::NaiveDate;
 use partition::{Partition, partition};
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZero;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 /// A rule set that may run: typed, lawful in its types, partitioned by event.
@@ -164,52 +162,12 @@ pub fn compile(set: &RuleSet) -> Result<CompiledRuleSet, Vec<Finding>> {
     })
 }
 
-/// From so many rules several processors share them.
-const MANY: usize = 256;
-/// More would only wait for the memory they share.
-const MOST_THREADS: usize = 4;
-
 /// All rules, in document order.
 fn compile_rules(findings: &mut Vec<Finding>, set: &RuleSet) -> Vec<Arc<CompiledRule>> {
-    let processors = if set.rules.len() < MANY {
-        1
-    } else {
-        std::thread::available_parallelism()
-            .map_or(1, NonZero::get)
-            .min(MOST_THREADS)
-    };
-    let share = set.rules.len().div_ceil(processors).max(1);
-    let part = |from: usize, rules: &[Rule]| {
-        let mut findings = Vec::new();
-        let compiled = (from..).zip(rules).filter_map(|(place, rule)| {
-            compile_rule(&mut findings, set, place, rule).map(Arc::new)
-        });
-        let compiled: Vec<_> = compiled.collect();
-        (findings, compiled)
-    };
-    let mut parts = (0..).step_by(share).zip(set.rules.chunks(share));
-    let mut rules = Vec::with_capacity(set.rules.len());
-    std::thread::scope(|scope| {
-        let first = parts.next();
-        let others: Vec<_> = parts
-            .map(|(from, rules)| {
-                let thread = std::thread::Builder::new();
-                let other = thread.spawn_scoped(scope, move || part(from, rules));
-                // Where the system gives no thread the work is done here.
-                other.map_err(|_| (from, rules))
-            })
-            .collect();
-        let mine = first.map(|(from, rules)| part(from, rules));
-        let others = others.into_iter().map(|other| match other {
-            Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            Err((from, rules)) => part(from, rules),
-        });
-        for (found, compiled) in mine.into_iter().chain(others) {
-            findings.extend(found);
-            rules.extend(compiled);
-        }
-    });
+    let rules = set.rules.iter().enumerate();
     rules
+        .filter_map(|(place, rule)| compile_rule(findings, set, place, rule).map(Arc::new))
+        .collect()
 }
 
 fn compile_rule(
