@@ -4,7 +4,7 @@
 //! finished, or when the queue lost its memory: then every unfinished row is due again. Publishing twice is harmless, because consumers keep an inbox.
 
 use crate::{kernel::Result, platform::Ctx};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use entity::outbox::{Column, Entity};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter,
@@ -14,9 +14,11 @@ use uuid::Uuid;
 
 /// Rows handed over at once.
 pub(super) const FULL: usize = 256;
-/// An event that was handed over so many claim times ago and is not finished is handed over again: its relay may have
-/// died between marking and publishing, or its consumer with the queue's only copy.
+/// An event that was handed over so many claim times ago and is not finished is handed over again, whatever became of it.
 const STALE_AFTER: i32 = 10;
+/// An event that was marked so long ago and is not in the queue is handed over again: its relay died between marking and
+/// publishing. A relay that only paused hands it over as well, which is harmless.
+const ORPHANED_AFTER: Duration = Duration::seconds(2);
 
 /// Publishes one batch and says how many rows it held. Under a load that never pauses nobody would look for what is stale, so
 /// the caller asks for it now and then.
@@ -64,7 +66,13 @@ fn unfinished() -> Condition {
 async fn claim(ctx: &Ctx, now: DateTime<Utc>, also_stale: bool) -> Result<Vec<Uuid>> {
     let mut ids = take(ctx, now, Column::PublishedAt.is_null()).await?;
     if also_stale || ids.is_empty() {
-        let stale = now.checked_sub_signed(ctx.config.queue.claim_after.get() * STALE_AFTER);
+        // Whether one event is in the queue nobody can ask, but none is in an empty one.
+        let patience = if ctx.queue.empty().await? {
+            ORPHANED_AFTER
+        } else {
+            ctx.config.queue.claim_after.get() * STALE_AFTER
+        };
+        let stale = now.checked_sub_signed(patience);
         let stale = Column::PublishedAt.lt(stale.unwrap_or(DateTime::<Utc>::MIN_UTC));
         ids.extend(take(ctx, now, stale).await?);
     }

@@ -40,11 +40,16 @@ async fn everything_published_arrives_and_what_is_acked_is_gone(queue: &dyn Queu
     queue.ping().await.unwrap();
     queue.publish(&[]).await.unwrap();
     queue.ack(&[]).await.unwrap();
+    assert!(queue.empty().await.unwrap());
     queue.publish(&ids(1, 300)).await.unwrap();
+    assert!(!queue.empty().await.unwrap(), "all of it waits");
     let messages = take(queue, 300).await;
     assert_eq!(event_ids(&messages), ids(1, 300));
+    queue.ack(&messages[1..]).await.unwrap();
+    assert!(!queue.empty().await.unwrap(), "one is taken");
     queue.ack(&messages).await.unwrap();
     queue.ack(&messages).await.unwrap();
+    assert!(queue.empty().await.unwrap());
     assert!(is_empty(queue).await);
 }
 

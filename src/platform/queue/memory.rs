@@ -122,6 +122,11 @@ impl Queue for MemoryQueue {
         Ok(())
     }
 
+    async fn empty(&self) -> Result<bool> {
+        let state = self.state();
+        Ok(state.ready.is_empty() && state.taken.is_empty())
+    }
+
     async fn intact(&self) -> Result<bool> {
         Ok(self.state().refilled)
     }

@@ -395,6 +395,17 @@ impl Queue for RedisQueue {
         self.remove(&entries).await.map_err(away)
     }
 
+    async fn empty(&self) -> Result<bool> {
+        // What is acknowledged leaves the stream.
+        let mut link = self.link().await.map_err(away)?;
+        let left = redis::cmd("XLEN")
+            .arg(&self.events)
+            .query_async::<u64>(&mut link)
+            .await
+            .map_err(away)?;
+        Ok(left == 0)
+    }
+
     async fn intact(&self) -> Result<bool> {
         let mut script = INTACT.key(&self.events);
         script.key(&self.epoch).key(&self.refill).arg(KEEP_S);
