@@ -13,6 +13,7 @@ use crate::{
         ResolvedEffect,
     },
 };
+use chrono::{DateTime, Utc};
 use entity::{
     customer_tag,
     ids::{AccountId, BookingId, EventId, ReferralId, StaffTaskId},
@@ -45,6 +46,8 @@ pub struct Cause {
     pub ruleset_version: i32,
     /// The rule's limits.
     pub caps: Caps,
+    /// Since when its budget counts.
+    pub money_since: DateTime<Utc>,
 }
 
 /// How an effect came out.

@@ -3,7 +3,7 @@
 use super::{
     apply::{Applied, Cause},
     bounds::AllBounds,
-    caps::{FATIGUE, QUARTER, asked, since},
+    caps::{FATIGUE, QUARTER, UNUSED_AFTER, asked, since},
     invite::{self, EXPIRY_DUE, New, SEND_DUE},
     schedule, words,
 };
@@ -109,7 +109,7 @@ fn new(
     let hours = one.effect.hours;
     let earliest = one.effect.not_before.max(ctx.env.now());
     let scheduled_at = schedule::send_at(earliest, *send, hours, &ctx.config.referral);
-    let lasts = expires_after.unwrap_or_else(|| Span::days(14));
+    let lasts = expires_after.map_or(UNUSED_AFTER, Span::get);
     Some(New {
         customer_id: one.cause.customer_id,
         source: InvitationSource::Rule,
@@ -125,7 +125,7 @@ fn new(
         consent_record_id: one.record,
         hours,
         scheduled_at,
-        expires_at: Some(scheduled_at + lasts.get()),
+        expires_at: Some(scheduled_at + lasts),
     })
 }
 

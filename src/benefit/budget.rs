@@ -19,12 +19,13 @@ const PROGRAMME_GIVEN: &str = "SELECT CAST(COALESCE(SUM(cost_fen), 0) AS BIGINT)
 /// Friends whose order is still awaited: each may bring his inviter a thanks.
 const PROGRAMME_AWAITED: &str =
     "SELECT COUNT(*) AS amount FROM referral WHERE status = 'registered' AND created_at >= ?";
-/// What a rule gave itself, and what friends who came through its invitations brought.
+/// What a rule gave itself since the set's period began, and what friends who came through its invitations brought.
 const RULE_GIVEN: &str = "SELECT CAST(COALESCE(SUM(cost_fen), 0) AS BIGINT) AS amount FROM reward \
-    WHERE status NOT IN ('revoked', 'held') AND (rule_id = ? OR (cause IN ('welcome', 'thanks') AND referral_id IN \
+    WHERE status NOT IN ('revoked', 'held') AND created_at >= ? AND (rule_id = ? OR (cause IN ('welcome', 'thanks') AND referral_id IN \
     (SELECT r.id FROM referral r JOIN invitation i ON i.id = r.invitation_id WHERE i.rule_id = ?)))";
 const RULE_AWAITED: &str = "SELECT COUNT(*) AS amount FROM referral r JOIN invitation i ON i.id = r.invitation_id \
-    WHERE i.rule_id = ? AND r.status = 'registered'";
+    WHERE i.rule_id = ? AND r.status = 'registered' AND r.created_at >= ?";
+/// Of whatever period: who comes through it, comes in this one.
 const RULE_OPEN: &str = "SELECT COUNT(*) AS amount FROM invitation WHERE rule_id = ? \
     AND status IN ('scheduled', 'sent', 'opened') AND (expires_at IS NULL OR expires_at > ?)";
 
@@ -44,8 +45,9 @@ fn cost(gift: Option<&NamedBenefit>) -> i64 {
         .max(0)
 }
 
-/// Since when the programme's money counts.
-fn since(set: &CompiledRuleSet) -> DateTime<Utc> {
+/// Since when money counts, the programme's and every rule's: a budget is for the set's life, and a rule that comes back under
+/// its old name in the next period begins anew.
+pub fn money_since(set: &CompiledRuleSet) -> DateTime<Utc> {
     set.from
         .map_or(DateTime::<Utc>::UNIX_EPOCH, |day| day_bounds(day).0)
 }
@@ -55,18 +57,22 @@ fn programme_budget(set: &CompiledRuleSet) -> Option<i64> {
 }
 
 async fn programme_given(db: &impl ConnectionTrait, set: &CompiledRuleSet) -> Result<i64> {
-    amount(db, PROGRAMME_GIVEN, vec![since(set).into()]).await
+    amount(db, PROGRAMME_GIVEN, vec![money_since(set).into()]).await
 }
 
 async fn programme_promised(db: &impl ConnectionTrait, set: &CompiledRuleSet) -> Result<i64> {
-    let awaited = amount(db, PROGRAMME_AWAITED, vec![since(set).into()]).await?;
+    let awaited = amount(db, PROGRAMME_AWAITED, vec![money_since(set).into()]).await?;
     let thanks = awaited.saturating_mul(cost(set.inviter_thanks.as_ref()));
     Ok(programme_given(db, set).await?.saturating_add(thanks))
 }
 
-/// What a rule has given so far, fen.
-pub(super) async fn rule_given(db: &impl ConnectionTrait, rule: &str) -> Result<i64> {
-    amount(db, RULE_GIVEN, vec![rule.into(), rule.into()]).await
+/// What a rule has given since a moment, fen.
+pub(super) async fn rule_given(
+    db: &impl ConnectionTrait,
+    rule: &str,
+    since: DateTime<Utc>,
+) -> Result<i64> {
+    amount(db, RULE_GIVEN, vec![since.into(), rule.into(), rule.into()]).await
 }
 
 /// What limits the next invitation of a rule.
@@ -98,8 +104,10 @@ pub(super) async fn of_invitations(
         amounts.push(format!("({RULE_GIVEN}) AS given"));
         amounts.push(format!("({RULE_AWAITED}) AS awaited"));
         amounts.push(format!("({RULE_OPEN}) AS unused"));
-        values.extend([rule.into(), rule.into(), rule.into(), rule.into()]);
-        values.push(ctx.env.now().into());
+        let begun = money_since(set);
+        values.extend([begun.into(), rule.into(), rule.into()]);
+        values.extend([rule.into(), begun.into()]);
+        values.extend([rule.into(), ctx.env.now().into()]);
     }
     for (place, moment) in since.iter().enumerate() {
         amounts.push(format!("({RULE_ASKED}) AS asked_{place}"));
@@ -186,7 +194,8 @@ pub(super) async fn fits_thanks(
     let Some((rule, budget)) = rule_budget(set, rule) else {
         return Ok(true);
     };
-    Ok(rule_given(db, rule).await?.saturating_add(price) <= budget)
+    let given = rule_given(db, rule, money_since(set)).await?;
+    Ok(given.saturating_add(price) <= budget)
 }
 
 fn rule_budget<'a>(set: &CompiledRuleSet, rule: Option<&'a str>) -> Option<(&'a str, i64)> {

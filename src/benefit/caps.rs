@@ -21,6 +21,8 @@ use sea_orm::{
 pub const FATIGUE: Duration = Duration::days(7);
 /// The span of `referral.per_quarter`.
 pub const QUARTER: Duration = Duration::days(90);
+/// How long an invitation lives that says nothing else.
+pub const UNUSED_AFTER: Duration = Duration::days(14);
 
 /// Locks named counters, always in the order of their names, so that two that need the same never wait for each other. What
 /// is kept beside them is forgotten: whoever comes this way may do more than ask.
@@ -124,7 +126,7 @@ pub(super) async fn admit_reward(
     let Some(budget) = cause.caps.budget_fen else {
         return Ok(true);
     };
-    let given = budget::rule_given(tx, &cause.rule_id).await?;
+    let given = budget::rule_given(tx, &cause.rule_id, cause.money_since).await?;
     // A privilege costs nothing, so a budget that is used up does not forbid it.
     Ok(cost_fen <= 0 || given.saturating_add(cost_fen) <= budget)
 }

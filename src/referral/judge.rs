@@ -214,6 +214,7 @@ fn cause(live: &LiveSet, case: &Case, one: &Decision) -> Cause {
         rule_id: one.rule_id.clone(),
         ruleset_version: live.version,
         caps: one.caps.clone(),
+        money_since: benefit::money_since(&live.rules),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a rule did so far, kept beside its counter: never too small, and counted anew where it leaves no room.
 
 use crate::{
-    rules::{publishes, shipped},
+    rules::{drafts, publishes, shipped},
     support::{Crew, Person, TestApp},
 };
 use entity::values::StaffRole;
@@ -9,6 +9,28 @@ use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 use serde_json::{Value, json};
 
 const RULE: &str = "quality-baseline";
+
+/// A consenting customer with a visit he has not rated: he, and where he rates it.
+async fn pleased(app: &TestApp, crew: &Crew, name: &str) -> (Person, String) {
+    let person = app.customer(name).await;
+    person.consents("referral_profiling", None).await;
+    let booking = app.visit(&person, crew).await;
+    let path = format!("bookings/{}/rating", booking["id"].as_str().unwrap());
+    (person, path)
+}
+
+/// He rates it as well as can be, and nobody works on it yet.
+async fn rates_unheard((person, path): &(Person, String)) {
+    let stars =
+        json!({"quality": 5, "punctuality": 5, "attitude": 5, "communication": 5, "value": 5});
+    person.post(path, stars).await.expect(201);
+}
+
+/// Works off what is due as another process would: it shares nothing with other workers but the database and the queue.
+pub(crate) async fn apart(app: &TestApp) {
+    let registry = linjian::app::registry();
+    linjian::outbox::drain(app.ctx(), &registry).await.unwrap();
+}
 
 /// A consenting customer with a visit he was delighted with; whether he was asked to recommend.
 async fn delighted(app: &TestApp, crew: &Crew, name: &str) -> (Person, bool) {
@@ -125,6 +147,30 @@ on_both! {
         assert_eq!(kept(app).await, Some((3, 3 * 5_500)), "all three at the new price");
     }
 
+    async fn a_rule_that_comes_back_in_the_next_period_has_its_budget_anew(app) {
+        let mut document = limited(10, 5_000);
+        publishes(app, &document).await;
+        let crew = app.crew("13800001000").await;
+        let (mei, _) = delighted(app, &crew, "mei").await;
+        app.advance_to(&invitation(&mei).await["scheduled_at"]).await;
+        let li = app.customer("li").await;
+        li.consents("referral_link", None).await;
+        li.post("referrals", json!({ "code": invitation(&mei).await["code"] })).await.expect(201);
+        app.drain().await;
+        let booking = app.books(&li).await;
+        app.pays(&li, &booking, booking["total_fen"].as_i64().unwrap()).await;
+        app.serves(&li, &crew, &booking).await;
+        app.advance("P8D").await;
+        assert_eq!(counted(app).await.1, 5_000, "a welcome and a thanks are given");
+        assert!(!delighted(app, &crew, "wang").await.1, "5000 of 5000");
+        let today = linjian::kernel::business_date(app.ctx().env.now());
+        document["period"]["from"] = json!(today);
+        publishes(app, &document).await;
+        assert!(delighted(app, &crew, "zhao").await.1, "of the new period's 5000 nothing is spoken for");
+        assert!(!delighted(app, &crew, "qian").await.1, "now they are");
+        assert_eq!(kept(app).await, Some((2, 5_000)));
+    }
+
     async fn friends_rewards_refunds_and_releases_never_make_the_kept_number_too_small(app) {
         // The programme can pay one welcome and one thanks; the next friend's is held until somebody releases it.
         let mut document = limited(20, 100_000);
@@ -163,5 +209,73 @@ on_both! {
         app.serves(&wang, &crew, &booking).await;
         app.advance("P7DT1S").await;
         never_too_small(app, "wang's order qualified").await;
+    }
+
+    async fn friends_who_come_while_people_are_asked_never_make_the_kept_number_too_small(app) {
+        publishes(app, &limited(40, 1_000_000)).await;
+        let crew = app.crew("13800001000").await;
+        let (mei, _) = delighted(app, &crew, "mei").await;
+        app.advance_to(&invitation(&mei).await["scheduled_at"]).await;
+        let code = invitation(&mei).await["code"].clone();
+        for round in 0..6 {
+            let booking = pleased(app, &crew, &format!("host{round}")).await;
+            let friend = app.customer(&format!("friend{round}")).await;
+            friend.consents("referral_link", None).await;
+            rates_unheard(&booking).await;
+            let comes = friend.post("referrals", json!({ "code": code }));
+            let (came, (), ()) = tokio::join!(comes, apart(app), apart(app));
+            came.expect(201);
+            never_too_small(app, &format!("round {round}, at once")).await;
+            app.drain().await;
+            never_too_small(app, &format!("round {round}, after it")).await;
+        }
+        assert_eq!(counted(app).await.0, 7, "everybody was asked");
+    }
+
+    async fn two_versions_that_ask_in_turn_do_not_count_on_each_others_numbers(app) {
+        let marketing = publishes(app, &limited(4, 100_000)).await;
+        let crew = app.crew("13800001000").await;
+        let mut visits = Vec::new();
+        for name in ["mei", "li", "wang", "zhao", "qian"] {
+            visits.push(pleased(app, &crew, name).await);
+        }
+        let mut dearer = limited(4, 100_000);
+        dearer["benefits"]["thanks"]["fen"] = json!(2_500);
+        // Nobody works meanwhile, so each rating is judged by the set of its moment, all in one pile.
+        rates_unheard(&visits[0]).await;
+        publishes(app, &dearer).await;
+        rates_unheard(&visits[1]).await;
+        marketing.post("admin/rulesets/rollback", json!({})).await.expect(200);
+        for visit in &visits[2..] {
+            rates_unheard(visit).await;
+        }
+        app.drain().await;
+        never_too_small(app, "after the pile").await;
+        assert_eq!(counted(app).await, (4, 4 * 5_000), "four of four, whichever version asked");
+    }
+
+    async fn what_a_version_without_limits_asks_counts_when_the_limited_one_comes_back(app) {
+        let officer = app.staff(&[StaffRole::Pipo]).await;
+        let second = app.staff(&[StaffRole::Marketing]).await;
+        let marketing = publishes(app, &limited(3, 100_000)).await;
+        let crew = app.crew("13800001000").await;
+        assert!(delighted(app, &crew, "mei").await.1);
+        assert_eq!(kept(app).await, Some((1, 5_000)));
+        let mut free = shipped();
+        free["rules"][0]["caps"] = json!({});
+        let until = app.ctx().env.now() + chrono::Duration::days(30);
+        for lint in ["REF-L15", "REF-L31"] {
+            officer.post("admin/legal-opinions", json!({"lint_id": lint, "document_ref": "法务〔2026〕31号", "valid_until": until,
+                "opinion": "经法务审查,本次短期活动可以不设上限,由人工每日核对。"})).await.expect(201);
+        }
+        let id = drafts(&marketing, &free).await;
+        second.post(&format!("admin/rulesets/{id}/approve"), json!({"reason": "已与法务核对,活动只有一天,人工核对"})).await.expect(200);
+        marketing.post(&format!("admin/rulesets/{id}/publish"), json!({})).await.expect(200);
+        for name in ["li", "wang"] {
+            assert!(delighted(app, &crew, name).await.1, "{name}");
+            assert_eq!(kept(app).await, None, "{name}");
+        }
+        marketing.post("admin/rulesets/rollback", json!({})).await.expect(200);
+        assert!(!delighted(app, &crew, "zhao").await.1, "three of three, two of them asked without a limit");
     }
 }

@@ -1,10 +1,16 @@
 //! A friend comes: generations, benefits, thank-yous, and what a refund takes back.
 
 use crate::{
+    bounds::apart,
     rules::{decisions, publishes, shipped, with_rules},
     support::{Crew, Person, TestApp},
 };
-use entity::values::StaffRole;
+use entity::{
+    referral,
+    values::{ReferralStatus, StaffRole},
+};
+use linjian::{benefit::Qualified, outbox};
+use sea_orm::{EntityTrait, sea_query::Expr};
 use serde_json::{Value, json};
 
 async fn code_of(person: &Person) -> String {
@@ -44,6 +50,20 @@ async fn first_order(app: &TestApp, friend: &Person, crew: &Crew) -> Value {
     let booking = app.serves(friend, crew, &booking).await;
     app.advance("P7DT1S").await;
     booking
+}
+
+/// The news that a friend has qualified, by itself.
+async fn qualifies(app: &TestApp, inviter: &Person, friend: &Person, link: &Value) {
+    let account = |person: &Person| person.id.parse::<uuid::Uuid>().unwrap().into();
+    let news = Qualified {
+        referral_id: link.as_str().unwrap().parse::<uuid::Uuid>().unwrap().into(),
+        inviter_id: account(inviter),
+        invitee_id: account(friend),
+        booking_id: None,
+    };
+    let tx = app.ctx().db.begin_write().await.unwrap();
+    outbox::append(&tx, &app.ctx().env, &news).await.unwrap();
+    app.ctx().commit(tx).await.unwrap();
 }
 
 on_both! {
@@ -359,10 +379,45 @@ on_both! {
         }
         assert_eq!(rewards(&mei, "rule").await.len(), 1, "2000 of 3000 are gone; another 2000 do not fit");
         assert_eq!(decisions(&marketing, &mei).await[0]["blocked_by"], "cap");
+        let mut next = with_rules(&rules);
+        let today = linjian::kernel::business_date(app.ctx().env.now());
+        next["period"]["from"] = json!(today);
+        publishes(app, &next).await;
+        for name in ["zhao", "qian"] {
+            let (friend, _) = comes_through(app, name, &code).await;
+            first_order(app, &friend, &crew).await;
+        }
+        assert_eq!(rewards(&mei, "rule").await.len(), 2, "the next period has 3000 of its own, and no more");
+    }
+
+    async fn what_is_given_once_is_given_once_when_two_friends_bring_it_at_the_same_time(app) {
+        let rules = json!([{"id": "perk", "title": "礼遇", "on": ["referral.qualified"],
+            "then": [{"effect": "grant", "to": "inviter", "benefit": "thanks", "once": true}],
+            "caps": {"per_customer": [{"times": 5, "per": "P365D"}], "budget_fen": 1_000_000}}]);
+        publishes(app, &with_rules(&rules)).await;
+        for round in 0..5 {
+            let inviter = app.customer(&format!("inviter{round}")).await;
+            let code = code_of(&inviter).await;
+            let mut links = Vec::new();
+            for friend in ["first", "second"] {
+                let (friend, link) = comes_through(app, &format!("{friend}{round}"), &code).await;
+                links.push((friend, link["id"].clone()));
+            }
+            // Both orders have counted; the news of it comes to two nodes at once.
+            let counted = Expr::value(ReferralStatus::Qualified);
+            let change = referral::Entity::update_many().col_expr(referral::Column::Status, counted);
+            change.exec(app.ctx().db.read()).await.unwrap();
+            let at_once = links.iter().map(|(friend, link)| async {
+                qualifies(app, &inviter, friend, link).await;
+                apart(app).await;
+            });
+            futures_util::future::join_all(at_once).await;
+            app.drain().await;
+            assert_eq!(rewards(&inviter, "rule").await.len(), 1, "round {round}");
+        }
     }
 
     async fn nothing_is_given_for_a_referral_that_was_reversed_first(app) {
-        use linjian::{benefit::Qualified, outbox};
         let rules = json!([{"id": "perk", "title": "礼遇", "on": ["referral.qualified"],
             "then": [{"effect": "tag", "tag": "推荐达人"}, {"effect": "unlock", "feature": "albums"},
                 {"effect": "grant", "to": "inviter", "benefit": "priority_scheduling"}],
@@ -387,15 +442,7 @@ on_both! {
         let tasks = manager.get("admin/tasks?done=false").await.expect(200);
         assert_eq!(tasks["items"][0]["kind"], "undo", "what was opened must be closed: {tasks}");
         // The same news once more, after the refund: as if its first delivery had come late.
-        let late = Qualified {
-            referral_id: link["id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap().into(),
-            inviter_id: mei.id.parse::<uuid::Uuid>().unwrap().into(),
-            invitee_id: li.id.parse::<uuid::Uuid>().unwrap().into(),
-            booking_id: None,
-        };
-        let tx = app.ctx().db.begin_write().await.unwrap();
-        outbox::append(&tx, &app.ctx().env, &late).await.unwrap();
-        app.ctx().commit(tx).await.unwrap();
+        qualifies(app, &mei, &li, &link["id"]).await;
         app.drain().await;
         assert_eq!(rewards(&mei, "rule").await.len(), 1);
         assert!(mei.get("me/tags").await.expect(200)["items"].as_array().unwrap().is_empty());
