@@ -131,14 +131,14 @@ fn tell(out: &Value, seconds: f64) {
     }
 }
 
-/// What each person's own limits leave.
+/// What the limits leave, and which of them held the rest.
 fn within_limits(out: &Value) {
     let number = |key: &str| {
         let found = out.get("within_limits").and_then(|part| part.get(key));
         found.and_then(Value::as_i64).unwrap_or_default()
     };
     println!(
-        "计入每人上限后:邀约 {} 次(对照 {}),规则发放 {} 份,{}(对照 {} 份,{});被上限挡住 {} 次(对照 {})",
+        "计入上限后:邀约 {} 次(对照 {}),规则发放 {} 份,{}(对照 {} 份,{});被上限挡住 {} 次(对照 {})",
         number("invitations"),
         number("invitations_before"),
         number("grants"),
@@ -148,7 +148,30 @@ fn within_limits(out: &Value) {
         number("held"),
         number("held_before")
     );
+    let by = |side: &str, limit: &str| {
+        let pointer = format!("/within_limits/{side}/{limit}");
+        out.pointer(&pointer)
+            .and_then(Value::as_i64)
+            .unwrap_or_default()
+    };
+    for (limit, label) in HELD_BY {
+        let (draft, base) = (by("held_by", limit), by("held_by_before", limit));
+        if draft + base > 0 {
+            println!("  被{label}挡住 {draft} 次(对照 {base})");
+        }
+    }
 }
+
+/// Limits as the answer names them, and in words.
+const HELD_BY: [(&str, &str); 7] = [
+    ("suppression", "规则的暂停邀约"),
+    ("fatigue", "两次邀约的间隔"),
+    ("per_quarter", "每季度上限"),
+    ("per_customer", "规则的每人上限"),
+    ("per_rule", "整条规则的上限"),
+    ("budget", "规则的预算"),
+    ("once", "“只给一次”"),
+];
 
 fn yuan(fen: i64) -> String {
     format!("¥{}.{:02}", fen / 100, fen % 100)

@@ -58,7 +58,7 @@ struct BacktestIn {
 /// Replay recorded events through this set and another, and say what people get more or less for the same event, whichever rule it
 /// comes from. The facts are those recorded then: a fact the rules of that time did not read, an event they did not listen to,
 /// and whoever had not consented are not in it, so a draft that looks at new facts fires less here than it will; `not_recorded`
-/// and `notes` name what is missing. Figures are before limits; `within_limits` keeps those of each person. Answers when it is
+/// and `notes` name what is missing. Figures are before limits; `within_limits` is within them, and says which held. Answers when it is
 /// through; with `Prefer: respond-async` (RFC 7240) at once, 202, and `Location` says where it tells how far it is. One run at a
 /// time.
 #[utoipa::path(tag = "staff", request_body = BacktestIn, security(("bearer" = [])),

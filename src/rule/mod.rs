@@ -61,7 +61,9 @@ pub use lint::{LintRow, PolicyPack, QuietHours, SubtreeAlarm, lint, lint_notice,
 pub use partner::{FieldDef, FieldFault, PartnerDef, PartnerKind};
 pub use plain::{PlainRule, benefit_lasting, benefit_words, cap_words, plain_rules, whole_benefit};
 pub use reference::{FactRef, Fold, History, Window};
-pub use replay::{Acting, Supplied, is_unknown, lacking, listener, replay, rules_of, supplied};
+pub use replay::{
+    Acting, Supplied, is_unknown, lacking, limited, listener, replay, rules_of, supplied,
+};
 pub use tree::Truth;
 pub use value::{Facts, Value, decimal, decimal_text, read_facts};
 pub use words::{fill, shipped_words};

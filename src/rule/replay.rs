@@ -45,11 +45,6 @@ impl<'a> Acting<'a> {
         self.rule.place
     }
 
-    /// The limits its effects stand under.
-    pub fn caps(&self) -> &'a Caps {
-        &self.rule.caps
-    }
-
     /// What it does, when it fires, each effect with its place in the rule, from 0.
     pub fn effects(&self) -> impl Iterator<Item = (usize, &'a Action)> {
         let (fires, uninvited) = match &self.verdict {
@@ -118,6 +113,12 @@ pub fn rules_of(
 ) -> impl Iterator<Item = (&str, &str, impl Iterator<Item = EventKind>)> {
     let rules = set.rules.iter();
     rules.map(|rule| (&*rule.id, &*rule.title, rule.on.iter().copied()))
+}
+
+/// Every rule by its place in the document, with its limits and what it does.
+pub fn limited(set: &CompiledRuleSet) -> impl Iterator<Item = (usize, &Caps, &[Action])> {
+    let rules = set.rules.iter();
+    rules.map(|rule| (rule.place, &rule.caps, &*rule.effects))
 }
 
 /// A fact as far as records of it are concerned.

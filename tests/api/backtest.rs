@@ -248,4 +248,66 @@ on_both! {
         assert_eq!((&within["grants"], &within["grants_fen"], &within["held"]), (&json!(1), &json!(1000), &json!(1)), "{out}");
         assert_eq!((&within["grants_before"], &within["grants_before_fen"], &within["held_before"]), (&json!(2), &json!(2000), &json!(0)), "{out}");
     }
+
+    async fn the_limits_of_a_whole_rule_are_kept_over_everybody_and_say_which_held(app) {
+        let crew = app.crew("13800001000").await;
+        for name in ["mei", "li", "wang"] {
+            rated(app, &crew, name).await;
+        }
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        let capped = |caps: Value| {
+            let mut document = shipped();
+            document["rules"][0]["caps"] = caps;
+            document
+        };
+        let two = capped(json!({"per_rule": [{"times": 2, "per": "P30D"}]}));
+        let dear = capped(json!({"budget_fen": 7_000}));
+        let out = against(&marketing, &dear, &two).await;
+        let within = &out["within_limits"];
+        assert_eq!((&within["invitations"], &within["held"], &within["held_by"]["per_rule"]), (&json!(2), &json!(1), &json!(1)), "{out}");
+        let before = (&within["invitations_before"], &within["held_before"], &within["held_by_before"]["budget"]);
+        assert_eq!(before, (&json!(1), &json!(2), &json!(2)), "a friend is 50 yuan: {out}");
+        // Two weeks later nobody has come of the first invitation, so its money is free again.
+        app.advance("P15D").await;
+        rated(app, &crew, "zhao").await;
+        let out = against(&marketing, &dear, &two).await;
+        let within = &out["within_limits"];
+        assert_eq!((&within["invitations"], &within["held_by"]["per_rule"]), (&json!(2), &json!(2)), "{out}");
+        assert_eq!((&within["invitations_before"], &within["held_by_before"]["budget"]), (&json!(2), &json!(2)), "{out}");
+    }
+
+    async fn a_budget_is_spent_by_what_a_rule_gives_and_a_pause_of_a_draft_holds_its_invitations(app) {
+        let gives = |budget: u64| {
+            let mut document = with_rules(&json!([{"id": "came", "title": "好友来了", "on": ["referral.redeemed"],
+                "then": [{"effect": "grant", "to": "inviter", "benefit": "gift"}], "caps": {"budget_fen": budget}}]));
+            document["benefits"]["gift"] = json!({"kind": "coupon", "fen": 1000, "expires_after": "P30D"});
+            document
+        };
+        let marketing = publishes(app, &coming()).await;
+        for inviter in ["mei", "li"] {
+            let (_, code) = inviting(app, inviter).await;
+            comes(app, &code, &format!("friend of {inviter}")).await;
+        }
+        let out = against(&marketing, &gives(2_000), &gives(1_999)).await;
+        let within = &out["within_limits"];
+        assert_eq!((&within["grants"], &within["grants_fen"], &within["held_by"]["budget"]), (&json!(1), &json!(1000), &json!(1)), "{out}");
+        assert_eq!((&within["grants_before"], &within["held_before"]), (&json!(2), &json!(0)), "{out}");
+
+        publishes(app, &shipped()).await;
+        let crew = app.crew("13800001000").await;
+        let wang = app.customer("wang").await;
+        wang.consents("referral_profiling", None).await;
+        for stars in [[2, 2, 2, 2, 2], [5, 5, 5, 5, 5]] {
+            let booking = app.visit(&wang, &crew).await;
+            app.rates(&wang, &booking, stars).await;
+            app.advance("P9D").await;
+        }
+        let mut careful = shipped();
+        careful["rules"].as_array_mut().unwrap().push(json!({"id": "rest", "title": "差评后先不打扰", "on": ["rating.submitted"],
+            "when": {"fact": "rating.score", "op": "lt", "value": 3}, "then": [{"effect": "suppress_invitations", "for": "P60D", "appeal": true}]}));
+        let out = tried(&marketing, &careful).await;
+        let within = &out["within_limits"];
+        assert_eq!((&within["invitations"], &within["held_by"]["suppression"]), (&json!(0), &json!(1)), "{out}");
+        assert_eq!((&within["invitations_before"], &within["held_before"]), (&json!(1), &json!(0)), "{out}");
+    }
 }

@@ -29,6 +29,7 @@ use entity::{
     ids::{AccountId, BacktestId, RulesetId},
     values::BacktestState,
 };
+use limits::{BothLimits, Wish};
 use shard::{Shard, Sides};
 use source::Source;
 use std::sync::Arc;
@@ -150,17 +151,19 @@ async fn replayed(
 ) -> Result<Option<BacktestOut>> {
     let span = source.span;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let per_quarter = ctx.config.referral.per_quarter;
     let mut idle: Vec<Shard> = (0..threads)
-        .map(|_| Shard::new(Arc::clone(&sides), per_quarter))
+        .map(|_| Shard::new(Arc::clone(&sides)))
         .collect();
     let mut busy: Vec<JoinHandle<Shard>> = Vec::new();
+    let limits = BothLimits::new(&sides, ctx.config.referral.per_quarter);
+    let mut giving = spawn_blocking(move || limits);
     let mut replayed: i64 = 0;
     // The next page is read while this one is judged. Everybody's events stay with one thread, in their order: that is why a page
     // waits for the one before.
     while let Some(page) = source.next(ctx).await? {
         replayed = replayed.saturating_add(i64::try_from(page.len()).unwrap_or(i64::MAX));
         idle.extend(joined(std::mem::take(&mut busy)).await?);
+        giving = given(giving, &mut idle).await?;
         let parts = page.parts(threads);
         for (mut shard, part) in idle.drain(..).zip(parts) {
             // Rules over thousands of events are work for a thread of its own: those that serve others must not wait for it.
@@ -174,13 +177,33 @@ async fn replayed(
         }
     }
     idle.extend(joined(busy).await?);
+    let giving = given(giving, &mut idle).await?;
     let programme = programme::count(ctx, span, &sides).await?;
-    let (mut out, coverage) = outcome::sum_up(idle, programme, &sides);
+    let limits = giving.await.map_err(AppError::internal)?;
+    let (mut out, coverage) = outcome::sum_up(idle, &limits, programme, &sides);
     let held = (&coverage, &*source.shapes);
     out.not_recorded = coverage::not_recorded(ctx.db.read(), &sides, held).await?;
     out.note();
     source::count_blocked(ctx, span, &mut out).await?;
     Ok(Some(out))
+}
+
+/// Hands on what the threads found in a page to be given, once the page before it is given: beside the judging of the next.
+async fn given(
+    before: JoinHandle<BothLimits>,
+    shards: &mut [Shard],
+) -> Result<JoinHandle<BothLimits>> {
+    let mut limits = before.await.map_err(AppError::internal)?;
+    let mut wishes: [Vec<Wish>; 2] = Default::default();
+    for shard in shards {
+        for (all, some) in wishes.iter_mut().zip(&mut shard.wishes) {
+            all.append(some);
+        }
+    }
+    Ok(spawn_blocking(move || {
+        limits.give(wishes);
+        limits
+    }))
 }
 
 /// The shards of threads that are through, in the order they were sent off.

@@ -2,7 +2,7 @@
 
 use super::coverage::{Coverage, Listened, NotRecordedOut};
 use super::gift::Receiver;
-use super::limits::{Kept, WithinLimitsOut};
+use super::limits::{BothLimits, WithinLimitsOut};
 use super::programme::{Programme, ProgrammeOut};
 use super::shard::{Case, PerRule, SAMPLE, Shard, Sides};
 use crate::rule::{self, CompiledRuleSet, ConsentNeed, Event, Outcome};
@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What of the limits is in the figures and what is not.
-const LIMITS: &str = "触发、邀约、多得、少得和费用都没有计入上限;“计入每人上限后”一项计入了规则的每人上限、“只给一次”、\
-    两次邀约的间隔和每季度上限,从这段时间的开头算起。整条规则的上限、预算、暂停邀约期和首单礼、感谢的上限没有计入";
+const LIMITS: &str = "触发、邀约、多得、少得和费用都没有计入上限;“计入上限后”一项按事件的先后计入了规则的每人上限、整条规则的上限和预算、\
+    “只给一次”、规则的暂停邀约、两次邀约的间隔和每季度上限,都从这段时间的开头算起(此前用掉的不算)。一次邀约在到期前按一位好友的首单礼和感谢\
+    占用规则的预算;好友有没有来无法重演。首单礼、感谢的上限和预算、系统自己的暂停邀约没有计入";
 
 /// What a draft would have done.
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
@@ -62,7 +63,7 @@ pub(in crate::referral) struct BacktestOut {
     programme: ProgrammeOut,
     /// Grants, welcomes and thanks of either side that are goods nobody wrote a worth of: they count as costing nothing.
     unpriced: u64,
-    /// What is left of what rules give within the limits of each person. All other figures are before limits.
+    /// What is left of what rules give within their limits and those of each person. All other figures are before limits.
     within_limits: WithinLimitsOut,
     /// What the draft looks at and history does not hold: there its silence says nothing about it.
     pub(super) not_recorded: NotRecordedOut,
@@ -123,6 +124,7 @@ struct SampleOut {
 /// Everything the threads counted.
 pub(super) fn sum_up(
     shards: Vec<Shard>,
+    limits: &BothLimits,
     programme: Programme,
     sides: &Arc<Sides>,
 ) -> (BacktestOut, Coverage) {
@@ -134,10 +136,10 @@ pub(super) fn sum_up(
         lost: programme.out.lost,
         unpriced: programme.unpriced,
         programme: programme.out,
+        within_limits: limits.out(),
         ..BacktestOut::default()
     };
     let mut coverage = Coverage::default();
-    let mut kept: [Kept; 2] = Default::default();
     let (mut gainers, mut losers) = (programme.gainers, programme.losers);
     let mut rules: BTreeMap<String, PerRule> = BTreeMap::new();
     let mut sample = BTreeMap::new();
@@ -157,9 +159,6 @@ pub(super) fn sum_up(
         losers.extend(shard.losers);
         sample.extend(shard.sample);
         coverage.merge(shard.coverage);
-        for (kept, limits) in kept.iter_mut().zip(shard.limits) {
-            kept.add(limits.kept);
-        }
         for (id, counts) in shard.rules {
             rules.entry(id).or_default().add(counts);
         }
@@ -173,7 +172,6 @@ pub(super) fn sum_up(
         out.blocked_by_consent += counts.lacked_consent;
         out.blocked_by_consent_before += counts.lacked_consent_before;
     }
-    out.within_limits = kept.into();
     let [draft, base] = coverage.of_rules(sides);
     for one in draft {
         rules.entry(one.id.to_owned()).or_default().shown(&one);

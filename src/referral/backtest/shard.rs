@@ -2,7 +2,7 @@
 
 use super::coverage::{Alike, Coverage};
 use super::gift::{Change, Gift, Receiver, Turn, changes};
-use super::limits::Limits;
+use super::limits::Wish;
 use super::source::{Page, Row};
 use crate::kernel::business_date;
 use crate::rule::{
@@ -71,8 +71,8 @@ pub(super) struct Shard {
     pub(super) unpriced: u64,
     /// Tags and notices only one side has.
     pub(super) other_changes: u64,
-    /// What the limits of each person leave of either side.
-    pub(super) limits: [Limits; 2],
+    /// What either side would give, before limits, since somebody last took it from here.
+    pub(super) wishes: [Vec<Wish>; 2],
     pub(super) coverage: Coverage,
     pub(super) rules: BTreeMap<String, PerRule>,
     pub(super) gainers: HashSet<Uuid>,
@@ -113,7 +113,7 @@ impl<'a> Did<'a> {
 }
 
 impl Shard {
-    pub(super) fn new(sides: Arc<Sides>, per_quarter: u64) -> Self {
+    pub(super) fn new(sides: Arc<Sides>) -> Self {
         let bound = |set: &CompiledRuleSet| {
             let kinds = EventKind::every();
             kinds
@@ -133,7 +133,7 @@ impl Shard {
             cost_before_fen: 0,
             unpriced: 0,
             other_changes: 0,
-            limits: [Limits::new(per_quarter), Limits::new(per_quarter)],
+            wishes: Default::default(),
             coverage: Coverage::default(),
             rules: BTreeMap::new(),
             gainers: HashSet::new(),
@@ -176,8 +176,8 @@ impl Shard {
             .each()
             .into_iter()
             .zip(&mut self.bindings)
-            .zip(did.iter_mut().zip(&mut self.limits));
-        for (before, ((set, bindings), (did, limits))) in [false, true].into_iter().zip(runs) {
+            .zip(did.iter_mut().zip(&mut self.wishes));
+        for (before, ((set, bindings), (did, wishes))) in [false, true].into_iter().zip(runs) {
             let Some(binding) = bindings.get_mut(&kind) else {
                 continue;
             };
@@ -189,7 +189,7 @@ impl Shard {
                 both(acting);
                 did.add(acting);
                 if acting.fires() {
-                    limits.give(row, acting);
+                    Wish::of(row, acting, wishes);
                 }
             });
         }

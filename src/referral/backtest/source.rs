@@ -40,6 +40,13 @@ pub(super) struct Row {
     pub(super) occurred_at: DateTime<Utc>,
 }
 
+impl Row {
+    /// Where it stands among the others.
+    pub(super) fn place(&self) -> (DateTime<Utc>, Uuid) {
+        (self.occurred_at, self.id)
+    }
+}
+
 /// Events that belong together, with the names of their facts.
 pub(super) struct Page {
     pub(super) rows: Vec<Row>,
