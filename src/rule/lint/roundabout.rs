@@ -5,6 +5,7 @@ use super::reward::DEPENDENCIES;
 use super::targeting::words;
 use super::{PolicyPack, gives, reads, unlocks};
 use crate::rule::document::{EffectKind, Op, Operand, Rule, RuleSet, Trigger};
+use crate::rule::event::EventKind;
 use crate::rule::fact::Nature;
 use crate::rule::finding::{Finding, at, short};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,25 @@ fn direct(rule: &Rule) -> Taints {
         .collect()
 }
 
+/// What a tag rests on by the event it is given for, whatever else is asked: whoever pays, rates, buys or agrees gets it.
+fn heard(rule: &Rule) -> Taints {
+    let nature = |trigger: &Trigger| match trigger {
+        Trigger::Known(EventKind::PaymentSucceeded) => Some(Nature::Payment),
+        Trigger::Known(EventKind::BookingCompleted) => Some(Nature::Purchase),
+        Trigger::Known(EventKind::RatingSubmitted) => Some(Nature::Rating),
+        Trigger::Known(EventKind::ConsentGranted) => Some(Nature::Consent),
+        // A friend who came and has not ordered.
+        Trigger::Known(EventKind::ReferralRedeemed) => Some(Nature::Headcount),
+        _ => None,
+    };
+    let natures: Vec<Nature> = rule.on.iter().filter_map(nature).collect();
+    (0..)
+        .zip(DEPENDENCIES)
+        .filter(|(_, (nature, ..))| natures.contains(nature))
+        .map(|(index, _)| index)
+        .collect()
+}
+
 /// What a rule reads itself or through a tag.
 fn taints(own: &Taints, read: &[(&str, Option<&str>)], tags: &BTreeMap<&str, Taints>) -> Taints {
     let mut found = own.clone();
@@ -76,14 +96,14 @@ fn tags_read<'a>(set: &'a RuleSet, rule: &'a Rule) -> Vec<(&'a str, Option<&'a s
     found
 }
 
-/// What each tag of the set rests on, followed through tags given for tags.
+/// What each tag of the set rests on: what its rules read and listen to, followed through tags given for tags.
 fn tags<'a>(set: &'a RuleSet, direct: &[Taints]) -> BTreeMap<&'a str, Taints> {
     let mut found: BTreeMap<&str, Taints> = BTreeMap::new();
     let giving: Vec<_> = set
         .rules
         .iter()
         .zip(direct)
-        .map(|(rule, own)| (own, tags_read(set, rule), tags_given(rule)))
+        .map(|(rule, own)| (own | &heard(rule), tags_read(set, rule), tags_given(rule)))
         .filter(|(_, _, given)| !given.is_empty())
         .collect();
     for round in 0..=MAX_CHAIN {
@@ -140,7 +160,10 @@ fn laundered(
                 findings.push(pack.finding(
                     id,
                     place,
-                    format!("奖励取决于标签“{}”,而打这个标签的条件{message}", short(tag)),
+                    format!(
+                        "奖励取决于标签“{}”,而打这个标签的时机或条件{message}",
+                        short(tag)
+                    ),
                     fix,
                 ));
             }

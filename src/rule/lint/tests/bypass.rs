@@ -202,7 +202,7 @@ fn cash_does_not_hide_in_a_slug() {
 #[test]
 fn a_tag_does_not_launder_what_it_was_given_for() {
     let tagging = |fact: &str, tag: &str| {
-        json!({"id": "tag", "title": "标签", "on": ["rating.submitted"], "when": {"fact": fact, "op": "gte", "value": 4},
+        json!({"id": "tag", "title": "标签", "on": ["complaint.resolved"], "when": {"fact": fact, "op": "gte", "value": 4},
             "then": [{"effect": "tag", "tag": tag}]})
     };
     let mut wanting = changed(
@@ -216,7 +216,7 @@ fn a_tag_does_not_launder_what_it_was_given_for() {
     let mut chained = with_rule(&wanting, tagging("booking.prepaid_fen", "付过款"));
     chained = with_rule(
         &chained,
-        json!({"id": "again", "title": "再标", "on": ["booking.completed"],
+        json!({"id": "again", "title": "再标", "on": ["complaint.resolved"],
             "when": {"fact": "customer.tags", "op": "contains", "value": "付过款"}, "then": [{"effect": "tag", "tag": "常客"}]}),
     );
     assert_eq!(ids_at(&chained, GIVE_WHEN), ["REF-L04"]);
@@ -227,6 +227,32 @@ fn a_tag_does_not_launder_what_it_was_given_for() {
     );
     let lawful = with_rule(&wanting, tagging("inviter.qualified_count", "常客"));
     assert_eq!(linted(&lawful), []);
+}
+
+#[test]
+fn a_tag_for_whoever_rates_pays_buys_agrees_or_brings_somebody_rests_on_that() {
+    let mut wanting = changed(
+        GIVE_WHEN,
+        json!({"fact": "customer.tags", "op": "contains", "value": "常客"}),
+    );
+    wanting["benefits"]["thanks"] = json!({"kind": "privilege", "privilege": "x"});
+    let found = |on: Json| {
+        let tagging = json!({"id": "tag", "title": "标签", "on": on, "then": [{"effect": "tag", "tag": "常客"}]});
+        ids_at(&with_rule(&wanting, tagging), GIVE_WHEN)
+    };
+    for (event, id) in [
+        ("rating.submitted", "REF-L20"),
+        ("payment.succeeded", "REF-L04"),
+        ("booking.completed", "REF-L05"),
+        ("consent.granted", "REF-L23"),
+        ("referral.redeemed", "REF-L02"),
+    ] {
+        assert_eq!(found(json!([event])), [id], "{event}");
+        assert_eq!(found(json!(["complaint.resolved", event])), [id], "{event}");
+    }
+    for event in ["referral.qualified", "complaint.resolved"] {
+        assert!(found(json!([event])).is_empty(), "{event}");
+    }
 }
 
 #[test]
@@ -348,7 +374,7 @@ fn a_count_is_not_washed_off_by_a_tag() {
         ("rating.submitted@last(3).count", "REF-L20"),
         ("booking.is_rework@last(3).count", "REF-L05"),
     ] {
-        let tagging = json!({"id": "tag", "title": "标", "on": ["rating.submitted"],
+        let tagging = json!({"id": "tag", "title": "标", "on": ["complaint.resolved"],
             "when": {"fact": fact, "op": "gte", "value": 1}, "then": [{"effect": "tag", "tag": "常客"}]});
         assert_eq!(
             ids_at(&with_rule(&wanting, tagging), GIVE_WHEN),
