@@ -71,7 +71,7 @@ fn backends(s: &Settings, faults: &mut Vec<String>) {
     must(
         known,
         faults,
-        "queue.redis_url:应为 redis:// 或 rediss:// 地址,或留空",
+        "queue.redis_url:应为 redis://、rediss://、redis+cluster:// 或 rediss+cluster:// 地址,或留空",
     );
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
     must(

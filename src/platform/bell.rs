@@ -113,18 +113,13 @@ fn quiet(outcome: RedisResult<()>, what: &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::vault::random_code;
+    use crate::platform::{
+        queue::conformance::{redis_cluster_url, redis_url},
+        vault::random_code,
+    };
     use std::sync::Arc;
 
     const PATIENCE: Duration = Duration::from_secs(5);
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "tests are told by the environment where Redis is"
-    )]
-    fn redis_url() -> String {
-        std::env::var("LINJIAN_TEST_REDIS_URL").expect("LINJIAN_TEST_REDIS_URL names a Redis")
-    }
 
     #[tokio::test]
     async fn a_ring_is_heard_here_without_redis() {
@@ -139,8 +134,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_ring_on_one_node_is_heard_on_another_and_not_in_another_deployment() {
+        heard_by_redis(&redis_url()).await;
+    }
+
+    #[tokio::test]
+    async fn a_ring_is_heard_on_another_node_through_a_redis_cluster() {
+        heard_by_redis(&redis_cluster_url()).await;
+    }
+
+    async fn heard_by_redis(url: &str) {
         let prefix = format!("test-{}", random_code(26).to_lowercase());
-        let open = |prefix: &str| Arc::new(Bell::open(Some(&redis_url()), prefix, "test").unwrap());
+        let open = |prefix: &str| Arc::new(Bell::open(Some(url), prefix, "test").unwrap());
         let (one, other, stranger) = (open(&prefix), open(&prefix), open("somebody-else"));
         let mut listening = Vec::new();
         for bell in [&other, &stranger] {

@@ -146,15 +146,23 @@ async fn the_memory_queue_conforms() {
     .await;
 }
 
-#[tokio::test]
-async fn the_redis_queue_conforms() {
-    let url = redis_url();
+async fn conforms_at(url: &str) {
     conforms(|visibility| {
         let prefix = prefix();
-        let open = || open_with(Some(&url), &prefix, visibility).unwrap();
+        let open = || open_with(Some(url), &prefix, visibility).unwrap();
         (open(), open())
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_redis_queue_conforms() {
+    conforms_at(&redis_url()).await;
+}
+
+#[tokio::test]
+async fn the_redis_cluster_queue_conforms() {
+    conforms_at(&redis_cluster_url()).await;
 }
 
 #[tokio::test]
@@ -325,9 +333,19 @@ fn prefix() -> String {
     clippy::disallowed_methods,
     reason = "tests are told by the environment where Redis is"
 )]
-fn redis_url() -> String {
+pub(in crate::platform) fn redis_url() -> String {
     std::env::var("LINJIAN_TEST_REDIS_URL").expect(
         "LINJIAN_TEST_REDIS_URL must name a Redis for tests, for example redis://127.0.0.1:6379",
+    )
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment where Redis is"
+)]
+pub(in crate::platform) fn redis_cluster_url() -> String {
+    std::env::var("LINJIAN_TEST_REDIS_CLUSTER_URL").expect(
+        "LINJIAN_TEST_REDIS_CLUSTER_URL must name a Redis Cluster for tests, for example redis+cluster://127.0.0.1:7001",
     )
 }
 

@@ -63,9 +63,7 @@ impl Address {
                 Client::open(node(url).map_err(wrong)?).map_err(wrong)?,
             )));
         }
-        let nodes = url
-            .split(',')
-            .map(|part| node(&part.replacen("+cluster://", "://", 1)));
+        let nodes = cluster_nodes(url).into_iter().map(|part| node(&part));
         let nodes = nodes
             .collect::<RedisResult<Vec<ConnectionInfo>>>()
             .map_err(wrong)?;
@@ -143,6 +141,24 @@ impl Address {
     }
 }
 
+/// The URL of each node of a cluster. After the first a node may be named by host and port alone: scheme, user and password are
+/// then the first's, for all nodes of a cluster have the same.
+fn cluster_nodes(url: &str) -> Vec<String> {
+    let (scheme, rest) = url.split_once("+cluster://").unwrap_or(("redis", url));
+    let first = rest.split(',').next().unwrap_or_default();
+    let user = first.rsplit_once('@').map_or("", |(user, _)| user);
+    let at = if user.is_empty() { "" } else { "@" };
+    let mut nodes = vec![format!("{scheme}://{first}")];
+    nodes.extend(rest.split(',').skip(1).map(|part| {
+        if part.contains("://") {
+            part.replacen("+cluster://", "://", 1)
+        } else {
+            format!("{scheme}://{user}{at}{part}")
+        }
+    }));
+    nodes
+}
+
 async fn listen(client: &Client, channel: &str) -> RedisResult<PubSubStream> {
     let mut heard = client.get_async_pubsub().await?;
     heard.subscribe(channel).await?;
@@ -183,5 +199,30 @@ impl ConnectionLike for Link {
             Self::Blocking(link) => link.get_db(),
             Self::Cluster(link) => link.get_db(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_of_a_cluster_may_be_named_by_host_and_port_alone() {
+        assert_eq!(
+            cluster_nodes(
+                "rediss+cluster://shop:p%40ss@one:6379,two:6380,rediss+cluster://shop:p%40ss@three:6381"
+            ),
+            [
+                "rediss://shop:p%40ss@one:6379",
+                "rediss://shop:p%40ss@two:6380",
+                "rediss://shop:p%40ss@three:6381"
+            ]
+        );
+        assert_eq!(
+            cluster_nodes("redis+cluster://one:6379,two:6379"),
+            ["redis://one:6379", "redis://two:6379"]
+        );
+        assert!(Address::parse("redis+cluster://one:6379,two:6379").is_ok());
+        assert!(Address::parse("redis+cluster://one:6379,").is_err());
     }
 }

@@ -13,7 +13,7 @@ mod memory;
 mod redis;
 
 #[cfg(test)]
-mod conformance;
+pub(in crate::platform) mod conformance;
 
 use crate::kernel::Result;
 use std::{sync::Arc, time::Duration};
@@ -70,8 +70,8 @@ pub trait Queue: Send + Sync {
 /// Opens the queue: in memory without a URL, Redis Streams with one. Does not connect yet.
 ///
 /// `url` is `redis://`, `rediss://` (TLS), with user, password and database as usual; for Redis Cluster
-/// `redis+cluster://` or `rediss+cluster://`, several nodes separated by commas. `prefix` (lower-case letters, digits,
-/// `-`, `_`, `.`; at most 64) keeps deployments on one Redis apart.
+/// `redis+cluster://` or `rediss+cluster://`, several nodes separated by commas, those after the first also by host and
+/// port alone. `prefix` (lower-case letters, digits, `-`, `_`, `.`; at most 64) keeps deployments on one Redis apart.
 pub fn open(url: Option<&str>, prefix: &str) -> Result<Arc<dyn Queue>> {
     open_with(url, prefix, VISIBILITY)
 }
