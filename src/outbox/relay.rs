@@ -1,7 +1,8 @@
 //! Handing unpublished events to the queue.
 //!
 //! A row is due when it was never published, when its retry moment has come, when it was published long ago and is not
-//! finished, or when the queue lost its memory: then every unfinished row is due again. Publishing twice is harmless, because consumers keep an inbox.
+//! finished, when it was published a moment ago and the queue is empty, or when the queue lost its memory: then every unfinished
+//! row is due again. Publishing twice is harmless, because consumers keep an inbox.
 
 use crate::{kernel::Result, platform::Ctx};
 use chrono::{DateTime, Duration, Utc};
@@ -62,22 +63,33 @@ fn unfinished() -> Condition {
         .add(Column::DeadAt.is_null())
 }
 
-/// What was never handed over; when there is none, or on demand, also what was handed over long ago and is not finished.
+/// What was never handed over; when there is none, or on demand, also what is stale.
 async fn claim(ctx: &Ctx, now: DateTime<Utc>, also_stale: bool) -> Result<Vec<Uuid>> {
     let mut ids = take(ctx, now, Column::PublishedAt.is_null()).await?;
     if also_stale || ids.is_empty() {
-        // Whether one event is in the queue nobody can ask, but none is in an empty one.
-        let patience = if ctx.queue.empty().await? {
-            ORPHANED_AFTER
-        } else {
-            ctx.config.queue.claim_after.get() * STALE_AFTER
-        };
-        let stale = now.checked_sub_signed(patience);
-        let stale = Column::PublishedAt.lt(stale.unwrap_or(DateTime::<Utc>::MIN_UTC));
-        ids.extend(take(ctx, now, stale).await?);
+        match stale(ctx, now).await {
+            Ok(stale) => ids.extend(stale),
+            Err(error) => {
+                unclaim(ctx, &ids).await?;
+                return Err(error);
+            }
+        }
     }
     ids.sort_unstable();
     Ok(ids)
+}
+
+/// What was handed over long ago and is not finished, or is in nobody's hands.
+async fn stale(ctx: &Ctx, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+    // Whether one event is in the queue nobody can ask, but none is in an empty one.
+    let patience = if ctx.queue.surely_empty().await? {
+        ORPHANED_AFTER
+    } else {
+        ctx.config.queue.claim_after.get() * STALE_AFTER
+    };
+    let line = now.checked_sub_signed(patience);
+    let old = Column::PublishedAt.lt(line.unwrap_or(DateTime::<Utc>::MIN_UTC));
+    take(ctx, now, old).await
 }
 
 /// Marks as published what is due of these, and says which rows that were.
@@ -119,6 +131,9 @@ async fn take(ctx: &Ctx, now: DateTime<Utc>, which: Expr) -> Result<Vec<Uuid>> {
 }
 
 async fn unclaim(ctx: &Ctx, ids: &[Uuid]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let tx = ctx.db.begin_write().await?;
     Entity::update_many()
         .col_expr(

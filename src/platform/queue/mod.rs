@@ -49,8 +49,9 @@ pub trait Queue: Send + Sync {
     /// Says that these messages are done for good. Doing it twice does no harm.
     async fn ack(&self, messages: &[Message]) -> Result<()>;
 
-    /// Whether everything that was published has been acknowledged: nothing waits, nothing is taken.
-    async fn empty(&self) -> Result<bool>;
+    /// Whether everything that any process published has been acknowledged: nothing waits, nothing is taken. A queue inside one
+    /// process says no, for of others it does not know.
+    async fn surely_empty(&self) -> Result<bool>;
 
     /// Whether nothing was lost since the last [`Queue::mark_refilled`]. Cheap enough for several calls a second.
     async fn intact(&self) -> Result<bool>;

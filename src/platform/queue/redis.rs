@@ -395,7 +395,7 @@ impl Queue for RedisQueue {
         self.remove(&entries).await.map_err(away)
     }
 
-    async fn empty(&self) -> Result<bool> {
+    async fn surely_empty(&self) -> Result<bool> {
         // What is acknowledged leaves the stream.
         let mut link = self.link().await.map_err(away)?;
         let left = redis::cmd("XLEN")
