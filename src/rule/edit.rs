@@ -134,6 +134,15 @@ impl Edit<'_> {
                 format!("进行中的活动会停到 {from} 才重新开始"),
             );
         }
+        let budgets = will.rules.iter().any(|rule| rule.caps.budget_fen.is_some())
+            || self.pack.programme_caps(&will.caps).budget_fen.is_some();
+        if will.from < was.from && budgets {
+            // No first day is the earliest of all, as `None` is the least.
+            self.lowered(
+                "/period/from",
+                "开始日提前了:在那之后花掉的钱都要算进现在的预算".to_owned(),
+            );
+        }
         if let Some(to) = will.to
             && was.to.is_none_or(|before| to < before)
         {

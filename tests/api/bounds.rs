@@ -171,6 +171,49 @@ on_both! {
         assert_eq!(kept(app).await, Some((2, 5_000)));
     }
 
+    async fn a_friend_of_the_last_period_who_has_not_ordered_is_still_reserved_for(app) {
+        let mut document = limited(10, 5_000);
+        publishes(app, &document).await;
+        let crew = app.crew("13800001000").await;
+        let (mei, _) = delighted(app, &crew, "mei").await;
+        app.advance_to(&invitation(&mei).await["scheduled_at"]).await;
+        let li = app.customer("li").await;
+        li.consents("referral_link", None).await;
+        li.post("referrals", json!({ "code": invitation(&mei).await["code"] })).await.expect(201);
+        app.advance("P2D").await;
+        document["period"]["from"] = json!(linjian::kernel::business_date(app.ctx().env.now()));
+        publishes(app, &document).await;
+        assert!(!delighted(app, &crew, "wang").await.1, "2000 of 5000 may go to mei yet");
+    }
+
+    async fn what_is_released_in_a_period_is_its_money(app) {
+        let mut document = limited(20, 100_000);
+        document["caps"]["budget_fen"] = json!(5_000);
+        publishes(app, &document).await;
+        let manager = app.staff(&[StaffRole::Manager]).await;
+        let crew = app.crew("13800001000").await;
+        let mut held = Value::Null;
+        for (name, friend) in [("mei", "wang"), ("li", "zhao")] {
+            let (person, _) = delighted(app, &crew, name).await;
+            app.advance_to(&invitation(&person).await["scheduled_at"]).await;
+            let friend = app.customer(friend).await;
+            friend.consents("referral_link", None).await;
+            friend.post("referrals", json!({ "code": invitation(&person).await["code"] })).await.expect(201);
+            app.drain().await;
+            held = friend.get("me/rewards").await.expect(200)["items"][0].clone();
+        }
+        assert_eq!(held["status"], "held", "{held}");
+        app.advance("P2D").await;
+        document["period"]["from"] = json!(linjian::kernel::business_date(app.ctx().env.now()));
+        document["caps"]["budget_fen"] = json!(500_000);
+        publishes(app, &document).await;
+        let release = format!("admin/rewards/{}/release", held["id"].as_str().unwrap());
+        manager.post(&release, json!({})).await.expect(200);
+        assert!(delighted(app, &crew, "sun").await.1);
+        let expected = 3_000 + 2 * 2_000 + 5_000;
+        assert_eq!(kept(app).await, Some((3, expected)), "released, two friends awaited, one invitation open");
+    }
+
     async fn friends_rewards_refunds_and_releases_never_make_the_kept_number_too_small(app) {
         // The programme can pay one welcome and one thanks; the next friend's is held until somebody releases it.
         let mut document = limited(20, 100_000);
@@ -229,7 +272,9 @@ on_both! {
             app.drain().await;
             never_too_small(app, &format!("round {round}, after it")).await;
         }
-        assert_eq!(counted(app).await.0, 7, "everybody was asked");
+        assert!(delighted(app, &crew, "last").await.1);
+        assert_eq!(counted(app).await.0, 8, "everybody was asked");
+        assert_eq!(kept(app).await, Some(counted(app).await), "counted anew after the last friend");
     }
 
     async fn two_versions_that_ask_in_turn_do_not_count_on_each_others_numbers(app) {

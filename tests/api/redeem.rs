@@ -390,6 +390,28 @@ on_both! {
         assert_eq!(rewards(&mei, "rule").await.len(), 2, "the next period has 3000 of its own, and no more");
     }
 
+    async fn the_programme_reserves_for_friends_who_came_in_the_quarter_before_its_period(app) {
+        let mut document = shipped();
+        document["caps"]["budget_fen"] = json!(5_000);
+        publishes(app, &document).await;
+        let code = code_of(&app.customer("mei").await).await;
+        let path = format!("referrals/{code}");
+        let promised = async || app.stranger().get(&path).await.expect(200)["benefit"]["name"].clone();
+        assert_eq!(promised().await, "welcome_1");
+        comes_through(app, "li", &code).await;
+        for span in ["P2D", "P80D"] {
+            app.advance(span).await;
+            document["period"]["from"] = json!(linjian::kernel::business_date(app.ctx().env.now()));
+            publishes(app, &document).await;
+            assert_eq!(promised().await, Value::Null, "2000 of 5000 may go to mei yet");
+        }
+        app.advance("P20D").await;
+        assert_eq!(promised().await, Value::Null, "the period is what counts, and it is the same");
+        document["period"]["from"] = json!(linjian::kernel::business_date(app.ctx().env.now()));
+        publishes(app, &document).await;
+        assert_eq!(promised().await, "welcome_1", "li came more than a quarter before it");
+    }
+
     async fn what_is_given_once_is_given_once_when_two_friends_bring_it_at_the_same_time(app) {
         let rules = json!([{"id": "perk", "title": "礼遇", "on": ["referral.qualified"],
             "then": [{"effect": "grant", "to": "inviter", "benefit": "thanks", "once": true}],

@@ -184,7 +184,11 @@ fn period(out: &mut Found, old: &RuleSet, new: &RuleSet) {
     let show =
         |day: Option<NaiveDate>| day.map_or_else(|| "不限".to_owned(), |day| day.to_string());
     if old.from != new.from {
-        let text = format!("开始日由 {} 改为 {}", show(old.from), show(new.from));
+        let text = format!(
+            "开始日由 {} 改为 {},预算从新的开始日算起",
+            show(old.from),
+            show(new.from)
+        );
         // No first day is the earliest of all, as `None` is the least.
         out.changed(Part::Period, None, text, Favours::of(&new.from, &old.from));
     }

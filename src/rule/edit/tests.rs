@@ -51,6 +51,11 @@ fn lowering_is_found_where_it_was_done() {
         ["/period/from"]
     );
     assert_eq!(
+        edited(|set| set["period"]["from"] = json!("2025-12-31")),
+        ["/period/from"],
+        "what was spent in December would count"
+    );
+    assert_eq!(
         edited(|set| set["caps"]["budget_fen"] = json!(5)),
         ["/caps/budget_fen"]
     );
@@ -164,10 +169,11 @@ fn a_rule_that_gives_may_not_ask_for_another_consent() {
 
 #[test]
 fn what_favours_people_passes() {
-    let better: [fn(&mut Json); 9] = [
+    let better: [fn(&mut Json); 10] = [
         |set| set["benefits"]["thanks"]["fen"] = json!(2500),
         |set| set["benefits"]["thanks"] = json!({"kind": "coupon", "fen": 2000}),
         |set| set["period"]["to"] = json!("2031-12-31"),
+        |set| set["period"]["from"] = json!("2026-02-01"),
         |set| set["caps"]["budget_fen"] = json!(13_000_000),
         |set| set["caps"]["per_inviter"] = json!([{"times": 4, "per": "P30D"}]),
         |set| set["rules"][2]["when"]["value"] = json!(1),
