@@ -192,6 +192,25 @@ fn programme(out: &Value) {
         yuan(number("thanks_fen")),
         yuan(number("thanks_before_fen"))
     );
+    let within = |key: &str| {
+        let pointer = format!("/programme/within_limits/{key}");
+        out.pointer(&pointer)
+            .and_then(Value::as_i64)
+            .unwrap_or_default()
+    };
+    println!(
+        "  计入上限后:首单礼 {} 份(对照 {}),感谢 {} 份(对照 {}),共 {}(对照 {});被活动预算挡住 {}(对照 {}),被每位邀请人的上限挡住 {}(对照 {})",
+        within("welcomes"),
+        within("welcomes_before"),
+        within("thanks"),
+        within("thanks_before"),
+        yuan(within("cost_fen")),
+        yuan(within("cost_before_fen")),
+        within("held_by_budget"),
+        within("held_by_budget_before"),
+        within("held_by_inviter"),
+        within("held_by_inviter_before")
+    );
     println!(
         "  未计入:好友已撤回关联同意 {} 份,已被撤销 {} 份",
         number("forgotten"),

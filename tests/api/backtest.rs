@@ -310,4 +310,30 @@ on_both! {
         assert_eq!((&within["invitations"], &within["held_by"]["suppression"]), (&json!(0), &json!(1)), "{out}");
         assert_eq!((&within["invitations_before"], &within["held_before"]), (&json!(1), &json!(0)), "{out}");
     }
+
+    async fn welcomes_and_thanks_are_kept_within_the_programmes_budget_and_each_inviters_limits(app) {
+        let crew = app.crew("13800001000").await;
+        let (_, code) = inviting(app, "mei").await;
+        let mut friends = Vec::new();
+        for name in ["li", "wang"] {
+            friends.push(comes(app, &code, name).await);
+        }
+        for friend in &friends {
+            app.visit(friend, &crew).await;
+        }
+        app.advance("P8D").await;
+        let marketing = app.staff(&[StaffRole::Marketing]).await;
+        // Wang's welcome would need 3000 beside the 3000 given and the 4000 both thanks may cost.
+        let mut poor = shipped();
+        poor["caps"]["budget_fen"] = json!(9_999);
+        let mut strict = shipped();
+        strict["caps"]["per_inviter"] = json!([{"times": 1, "per": "P30D"}]);
+        let out = against(&marketing, &strict, &poor).await;
+        let within = &out["programme"]["within_limits"];
+        let draft = ["welcomes", "thanks", "cost_fen", "held_by_budget", "held_by_inviter"].map(|key| within[key].as_i64().unwrap());
+        assert_eq!(draft, [1, 2, 7_000, 1, 0], "{out}");
+        let other = ["welcomes_before", "thanks_before", "cost_before_fen", "held_by_budget_before", "held_by_inviter_before"];
+        assert_eq!(other.map(|key| within[key].as_i64().unwrap()), [2, 1, 8_000, 0, 1], "{out}");
+        assert_eq!((&out["programme"]["welcomes"], &out["cost_fen"]), (&json!(2), &json!(10_000)), "before limits: {out}");
+    }
 }

@@ -2,8 +2,10 @@
 //! rest between two invitations and the most of a quarter. They are everybody's together, so one thread keeps them, over what
 //! the others found to be given, in the order it happened and in the order in which the engine asks.
 //!
-//! They begin empty at the start of the span. Whether a friend comes of an invitation nobody can replay: until it expires it
-//! holds the money of one friend against the rule's budget, as it does in the engine as long as nobody uses it.
+//! They begin empty at the start of the span. Whether a friend comes of an invitation nobody can replay: it holds the money of
+//! one friend against the rule's budget as an unused one does, for as long as it lives, counted from its event and not from when
+//! it would have been sent. What the engine takes back afterwards (invitations before they are sent, when a pause, a complaint, a
+//! withdrawal or a refund comes; rewards after a refund) stays given here.
 
 use super::{gift::Receiver, shard::Sides, source::Row};
 use crate::{
@@ -127,7 +129,7 @@ impl Wish {
 }
 
 /// Times of what was given, the oldest first, as far back as any limit looks.
-type Times = VecDeque<DateTime<Utc>>;
+pub(super) type Times = VecDeque<DateTime<Utc>>;
 
 /// What an effect gives, as far as limits look at it.
 #[derive(Clone, Copy, Debug)]
@@ -312,7 +314,8 @@ impl Limits {
         if self.paused.get(&person).is_some_and(|until| *until > now) {
             return Err(By::Suppression);
         }
-        let times = self.asked.entry(person).or_default();
+        let mut none = Times::new();
+        let times = self.asked.get_mut(&person).unwrap_or(&mut none);
         forget(times, QUARTER, now);
         if newer(times, FATIGUE, now) > 0 {
             return Err(By::Fatigue);
@@ -338,7 +341,7 @@ impl Limits {
             }
             rule.open.push(Reverse(now + lasts));
         }
-        times.push_back(now);
+        self.asked.entry(person).or_default().push_back(now);
         if !rule.caps.per_rule.is_empty() {
             rule.asked.push_back(now);
         }
@@ -385,7 +388,7 @@ impl Limits {
 }
 
 /// Whether caps leave one more.
-fn leaves(times: Option<&mut Times>, caps: &[Cap], now: DateTime<Utc>) -> bool {
+pub(super) fn leaves(times: Option<&mut Times>, caps: &[Cap], now: DateTime<Utc>) -> bool {
     let Some(times) = times else {
         return caps.iter().all(|cap| cap.times > 0);
     };

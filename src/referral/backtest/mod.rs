@@ -1,13 +1,15 @@
 //! Trying a draft on the past: the same engine, the recorded facts, nobody is written to.
 //!
 //! A run is a row, so that any node can tell how far it is and stop it. Its node reads pages of recorded events in the order
-//! they happened and shares each among as many threads as there are processors, everybody's events with the same one.
+//! they happened and shares each among as many threads as there are processors. What they find to be given goes to one more, which
+//! keeps the limits.
 
 mod coverage;
 mod gift;
 mod limits;
 mod outcome;
 mod programme;
+mod promises;
 mod shard;
 mod source;
 mod table;
@@ -65,9 +67,9 @@ pub(super) async fn start(ctx: &Ctx, order: Order) -> Result<Started> {
         Some(other) => ready(ctx, other, "对照的规则集还不能运行,请先看检查结果").await?,
         None => live(ctx, db).await?.rules.clone(),
     };
-    let source = Source::open(ctx, order.span).await?;
-    let id = table::begin(ctx, &order, source.total).await?;
     let sides = Arc::new(Sides { draft, base });
+    let source = Source::open(ctx, order.span, sides.most_rules()).await?;
+    let id = table::begin(ctx, &order, source.total).await?;
     let ctx = ctx.clone();
     let task = tokio::spawn(async move {
         let ran = Box::pin(run(&ctx, id, source, sides)).await;
@@ -120,8 +122,8 @@ pub async fn backtest_sets(
     if span.1 <= span.0 {
         return Err(AppError::field("/to", "range", "结束须晚于开始"));
     }
-    let source = Source::open(ctx, span).await?;
     let sides = Arc::new(Sides { draft, base });
+    let source = Source::open(ctx, span, sides.most_rules()).await?;
     let out = replayed(ctx, Hearer::Told(tell), source, sides).await?;
     Ok(serde_json::to_value(out.unwrap_or_default())?)
 }
@@ -158,8 +160,8 @@ async fn replayed(
     let limits = BothLimits::new(&sides, ctx.config.referral.per_quarter);
     let mut giving = spawn_blocking(move || limits);
     let mut replayed: i64 = 0;
-    // The next page is read while this one is judged. Everybody's events stay with one thread, in their order: that is why a page
-    // waits for the one before.
+    // The next page is read while this one is judged, and what the one before gives is kept within limits meanwhile. A page waits
+    // for the one before, because limits are kept in the order things happened.
     while let Some(page) = source.next(ctx).await? {
         replayed = replayed.saturating_add(i64::try_from(page.len()).unwrap_or(i64::MAX));
         idle.extend(joined(std::mem::take(&mut busy)).await?);
@@ -217,6 +219,11 @@ async fn joined(busy: Vec<JoinHandle<Shard>>) -> Result<Vec<Shard>> {
 
 /// Both sides ready to run; shared by all threads.
 impl Sides {
+    fn most_rules(&self) -> usize {
+        let [draft, base] = self.each().map(|set| set.rules.len());
+        draft.max(base)
+    }
+
     fn each(&self) -> [&CompiledRuleSet; 2] {
         [&self.draft, &self.base]
     }

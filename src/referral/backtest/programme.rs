@@ -3,9 +3,11 @@
 
 use super::{
     gift::{Gift, Receiver, Turn, changes},
+    promises::{self, ProgrammeWithinOut, Promises},
     shard::Sides,
 };
 use crate::{
+    benefit::awaited_since,
     consent::{self, Purpose as _, ReferralLink},
     kernel::{Result, business_date},
     platform::Ctx,
@@ -25,7 +27,7 @@ use uuid::Uuid;
 /// Referrals read at once.
 const PAGE: u64 = 1_000;
 
-/// What the two sets' welcomes and thanks would have cost, before caps and budgets.
+/// What the two sets' welcomes and thanks would have cost, before caps and budgets and within them.
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
 pub(super) struct ProgrammeOut {
     /// Friends who used a code in the span; a welcome each, where the set of the side promises one to his generation then.
@@ -48,6 +50,8 @@ pub(super) struct ProgrammeOut {
     pub(super) forgotten: u64,
     /// Referrals left out because they were undone, by a refund or by review: what they brought was taken back.
     reversed: u64,
+    /// What is left of them within the programme's budget and the limits of each inviter. All other figures are before limits.
+    within_limits: ProgrammeWithinOut,
 }
 
 impl ProgrammeOut {
@@ -69,6 +73,17 @@ pub(super) struct Programme {
     pub(super) unpriced: u64,
     pub(super) gainers: HashSet<Uuid>,
     pub(super) losers: HashSet<Uuid>,
+    moments: Vec<Moment>,
+}
+
+/// A friend who came, or whose order counted. They are read by referral and given in the order they happened.
+struct Moment {
+    at: DateTime<Utc>,
+    referral: ReferralId,
+    inviter: AccountId,
+    generation: u8,
+    came: DateTime<Utc>,
+    ordered: bool,
 }
 
 /// Counts the referrals of a span.
@@ -85,6 +100,7 @@ pub(super) async fn count(
     loop {
         let page = page(ctx, span, after).await?;
         let Some(last) = page.last() else {
+            counted.keep_limits(ctx, span, sides);
             return Ok(counted);
         };
         after = last.id;
@@ -130,35 +146,62 @@ impl Programme {
         sides: &Sides,
     ) {
         let within = |at: DateTime<Utc>| from <= at && at < to;
-        // Both are promised on the day the friend comes; the thanks is kept whatever is promised to others since.
-        let day = business_date(link.created_at);
+        let generation = u8::try_from(link.generation).unwrap_or_default();
+        let moment = |at: DateTime<Utc>, ordered: bool| Moment {
+            at,
+            referral: link.id,
+            inviter: link.inviter_id,
+            generation,
+            came: link.created_at,
+            ordered,
+        };
         if within(link.created_at) {
             self.out.welcomes += 1;
-            let generation = u8::try_from(link.generation).unwrap_or_default();
-            let promised = sides.each().map(|set| {
-                let welcome = set.welcome(generation);
-                welcome.filter(|_| set.in_period(day))
-            });
-            let costs = self.given((Receiver::Friend, link.invitee_id), promised);
+            let moment = moment(link.created_at, false);
+            let costs = self.given((Receiver::Friend, link.invitee_id), moment.promised(sides));
             add(
                 &mut self.out.welcome_fen,
                 &mut self.out.welcome_before_fen,
                 costs,
             );
+            self.moments.push(moment);
         }
-        if link.qualified_at.is_some_and(within) {
+        if let Some(at) = link.qualified_at.filter(|at| within(*at)) {
             self.out.thanks += 1;
-            let promised = sides.each().map(|set| {
-                let thanks = set.inviter_thanks.as_ref();
-                thanks.filter(|_| set.in_period(day))
-            });
-            let costs = self.given((Receiver::Customer, link.inviter_id), promised);
+            let moment = moment(at, true);
+            let costs = self.given(
+                (Receiver::Customer, link.inviter_id),
+                moment.promised(sides),
+            );
             add(
                 &mut self.out.thanks_fen,
                 &mut self.out.thanks_before_fen,
                 costs,
             );
+            self.moments.push(moment);
         }
+    }
+
+    /// Gives everything once more, in order and within limits.
+    fn keep_limits(&mut self, ctx: &Ctx, (from, _): (DateTime<Utc>, DateTime<Utc>), sides: &Sides) {
+        let mut kept = sides
+            .each()
+            .map(|set| Promises::new(set, &ctx.config.referral));
+        let mut moments = std::mem::take(&mut self.moments);
+        moments.sort_by_key(|one| (one.at, one.referral, one.ordered));
+        for moment in &moments {
+            let promised = moment.promised(sides);
+            let each = kept.iter_mut().zip(sides.each()).zip(promised);
+            for ((kept, set), gift) in each {
+                let awaited = from.max(awaited_since(set)) <= moment.came;
+                if moment.ordered {
+                    kept.counts((moment.inviter.0, moment.at), awaited, gift);
+                } else {
+                    kept.comes(awaited, gift);
+                }
+            }
+        }
+        self.out.within_limits = promises::out(&kept);
     }
 
     /// Compares what both sides give a person; what it costs each, fen.
@@ -191,6 +234,22 @@ impl Programme {
             }
         }
         costs
+    }
+}
+
+impl Moment {
+    /// What both sides promise for it. Welcome and thanks are promised on the day the friend comes; the thanks is kept whatever is
+    /// promised to others since.
+    fn promised<'a>(&self, sides: &'a Sides) -> [Option<&'a NamedBenefit>; 2] {
+        let day = business_date(self.came);
+        sides.each().map(|set| {
+            let gift = if self.ordered {
+                set.inviter_thanks.as_ref()
+            } else {
+                set.welcome(self.generation)
+            };
+            gift.filter(|_| set.in_period(day))
+        })
     }
 }
 

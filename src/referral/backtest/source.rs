@@ -14,8 +14,11 @@ use sea_orm::{
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Events read at once.
-const PAGE: i64 = 5_000;
+/// Events read at once, and the fewest; in between as many as their events times the rules of a set make [`JUDGED`], so that a
+/// page of a large set does not hold more effects than one of a small one.
+const PAGE: usize = 5_000;
+const SMALLEST: usize = 100;
+const JUDGED: usize = 500_000;
 
 /// What a replay needs of an evaluation, and no more: wide rows would cost more to read than to judge. The pair is compared as
 /// one, or every page would go over all pages before it.
@@ -58,7 +61,7 @@ impl Page {
         self.rows.len()
     }
 
-    /// Parts for so many threads, in order: all events of a customer are in the same part of every page.
+    /// Parts for so many threads, each in order.
     pub(super) fn parts(self, many: usize) -> Vec<Self> {
         let mut parts: Vec<Vec<Row>> = (0..many.max(1)).map(|_| Vec::new()).collect();
         for row in self.rows {
@@ -83,11 +86,17 @@ pub(super) struct Source {
     pub(super) total: i64,
     after: (DateTime<Utc>, EvaluationId),
     pub(super) shapes: Arc<Shapes>,
+    page: i64,
     over: bool,
 }
 
 impl Source {
-    pub(super) async fn open(ctx: &Ctx, span: (DateTime<Utc>, DateTime<Utc>)) -> Result<Self> {
+    /// Events of a span, to be judged by sets of at most so many rules.
+    pub(super) async fn open(
+        ctx: &Ctx,
+        span: (DateTime<Utc>, DateTime<Utc>),
+        rules: usize,
+    ) -> Result<Self> {
         let total = evaluation::Entity::find()
             .filter(evaluation::Column::OccurredAt.gte(span.0))
             .filter(evaluation::Column::OccurredAt.lt(span.1))
@@ -98,6 +107,7 @@ impl Source {
             total: i64::try_from(total).unwrap_or(i64::MAX),
             after: (span.0, EvaluationId(Uuid::nil())),
             shapes: Arc::default(),
+            page: i64::try_from((JUDGED / rules.max(1)).clamp(SMALLEST, PAGE)).unwrap_or(i64::MAX),
             over: false,
         })
     }
@@ -109,10 +119,10 @@ impl Source {
         }
         let db = ctx.db.read();
         let (at, id) = self.after;
-        let values = vec![at.into(), id.0.into(), self.span.1.into(), PAGE.into()];
+        let values = vec![at.into(), id.0.into(), self.span.1.into(), self.page.into()];
         let query = statement(db.get_database_backend(), ROWS, values);
         let rows = Row::find_by_statement(query).all(db).await?;
-        self.over = i64::try_from(rows.len()).unwrap_or(0) < PAGE;
+        self.over = i64::try_from(rows.len()).unwrap_or(0) < self.page;
         let Some(last) = rows.last() else {
             return Ok(None);
         };
