@@ -46,6 +46,21 @@ async fn invitation(person: &Person) -> Value {
     person.get("me/invitations").await.expect(200)["items"][0].clone()
 }
 
+/// A friend who comes through somebody's invitation as soon as it is sent.
+async fn comes_by(app: &TestApp, inviter: &Person, name: &str) -> Person {
+    app.advance_to(&invitation(inviter).await["scheduled_at"])
+        .await;
+    let friend = app.customer(name).await;
+    friend.consents("referral_link", None).await;
+    let code = invitation(inviter).await["code"].clone();
+    friend
+        .post("referrals", json!({ "code": code }))
+        .await
+        .expect(201);
+    app.drain().await;
+    friend
+}
+
 /// What is kept beside the rule's counter: how many it asked in its first span, and what it promised, fen.
 async fn kept(app: &TestApp) -> Option<(i64, i64)> {
     let row = entity::cap_lock::Entity::find_by_id(format!("rule:{RULE}"))
@@ -152,11 +167,7 @@ on_both! {
         publishes(app, &document).await;
         let crew = app.crew("13800001000").await;
         let (mei, _) = delighted(app, &crew, "mei").await;
-        app.advance_to(&invitation(&mei).await["scheduled_at"]).await;
-        let li = app.customer("li").await;
-        li.consents("referral_link", None).await;
-        li.post("referrals", json!({ "code": invitation(&mei).await["code"] })).await.expect(201);
-        app.drain().await;
+        let li = comes_by(app, &mei, "li").await;
         let booking = app.books(&li).await;
         app.pays(&li, &booking, booking["total_fen"].as_i64().unwrap()).await;
         app.serves(&li, &crew, &booking).await;
@@ -176,10 +187,7 @@ on_both! {
         publishes(app, &document).await;
         let crew = app.crew("13800001000").await;
         let (mei, _) = delighted(app, &crew, "mei").await;
-        app.advance_to(&invitation(&mei).await["scheduled_at"]).await;
-        let li = app.customer("li").await;
-        li.consents("referral_link", None).await;
-        li.post("referrals", json!({ "code": invitation(&mei).await["code"] })).await.expect(201);
+        comes_by(app, &mei, "li").await;
         app.advance("P2D").await;
         document["period"]["from"] = json!(linjian::kernel::business_date(app.ctx().env.now()));
         publishes(app, &document).await;
@@ -195,11 +203,7 @@ on_both! {
         let mut held = Value::Null;
         for (name, friend) in [("mei", "wang"), ("li", "zhao")] {
             let (person, _) = delighted(app, &crew, name).await;
-            app.advance_to(&invitation(&person).await["scheduled_at"]).await;
-            let friend = app.customer(friend).await;
-            friend.consents("referral_link", None).await;
-            friend.post("referrals", json!({ "code": invitation(&person).await["code"] })).await.expect(201);
-            app.drain().await;
+            let friend = comes_by(app, &person, friend).await;
             held = friend.get("me/rewards").await.expect(200)["items"][0].clone();
         }
         assert_eq!(held["status"], "held", "{held}");
