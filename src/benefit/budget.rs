@@ -18,7 +18,7 @@ use sea_orm::{ConnectionTrait, Value};
 /// when somebody releases it.
 const PROGRAMME_GIVEN: &str = "SELECT CAST(COALESCE(SUM(cost_fen), 0) AS BIGINT) AS amount FROM reward \
     WHERE cause IN ('welcome', 'thanks') AND status NOT IN ('revoked', 'held') AND COALESCE(granted_at, created_at) >= ?";
-/// Friends whose order is still awaited: each may bring his inviter a thanks, whichever period he came in.
+/// Friends whose order is still awaited ([`awaited_since`]): each may bring his inviter a thanks.
 const PROGRAMME_AWAITED: &str =
     "SELECT COUNT(*) AS amount FROM referral WHERE status = 'registered' AND created_at >= ?";
 /// What a rule gave itself since the set's period began, and what friends who came through its invitations brought.
