@@ -411,6 +411,7 @@ async fn what_a_dead_relay_marked_comes_as_soon_as_the_shared_queue_is_empty() {
     );
     let clock = ctx.test_clock.as_ref().unwrap();
     clock.advance(chrono::Duration::minutes(1) + chrono::Duration::seconds(3));
+    assert_eq!(outbox::relay::once(ctx, true).await.unwrap(), 1);
     outbox::drain(ctx, &registry).await.unwrap();
     assert_eq!(heard(&listener), [1]);
     app.finish().await;

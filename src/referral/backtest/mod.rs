@@ -37,6 +37,9 @@ use source::Source;
 use std::sync::Arc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+/// Events between two words about how far a run is.
+const TELL_EVERY: i64 = 5_000;
+
 /// What is asked for.
 pub(super) struct Order {
     pub(super) draft: RulesetId,
@@ -159,7 +162,7 @@ async fn replayed(
     let mut busy: Vec<JoinHandle<Shard>> = Vec::new();
     let limits = BothLimits::new(&sides, ctx.config.referral.per_quarter);
     let mut giving = spawn_blocking(move || limits);
-    let mut replayed: i64 = 0;
+    let (mut replayed, mut told): (i64, i64) = (0, 0);
     // The next page is read while this one is judged, and what the one before gives is kept within limits meanwhile. A page waits
     // for the one before, because limits are kept in the order things happened.
     while let Some(page) = source.next(ctx).await? {
@@ -174,8 +177,12 @@ async fn replayed(
                 shard
             }));
         }
-        if hearer.hear(ctx, replayed, source.total).await? {
-            return Ok(None);
+        // Small pages are not each worth a word.
+        if replayed - told >= TELL_EVERY {
+            told = replayed;
+            if hearer.hear(ctx, replayed, source.total).await? {
+                return Ok(None);
+            }
         }
     }
     idle.extend(joined(busy).await?);

@@ -7,7 +7,6 @@ use super::{
     shard::Sides,
 };
 use crate::{
-    benefit::awaited_since,
     consent::{self, Purpose as _, ReferralLink},
     kernel::{Result, business_date},
     platform::Ctx,
@@ -100,7 +99,7 @@ pub(super) async fn count(
     loop {
         let page = page(ctx, span, after).await?;
         let Some(last) = page.last() else {
-            counted.keep_limits(ctx, span, sides);
+            counted.keep_limits(ctx, sides);
             return Ok(counted);
         };
         after = last.id;
@@ -183,7 +182,7 @@ impl Programme {
     }
 
     /// Gives everything once more, in order and within limits.
-    fn keep_limits(&mut self, ctx: &Ctx, (from, _): (DateTime<Utc>, DateTime<Utc>), sides: &Sides) {
+    fn keep_limits(&mut self, ctx: &Ctx, sides: &Sides) {
         let mut kept = sides
             .each()
             .map(|set| Promises::new(set, &ctx.config.referral));
@@ -191,13 +190,12 @@ impl Programme {
         moments.sort_by_key(|one| (one.at, one.referral, one.ordered));
         for moment in &moments {
             let promised = moment.promised(sides);
-            let each = kept.iter_mut().zip(sides.each()).zip(promised);
-            for ((kept, set), gift) in each {
-                let awaited = from.max(awaited_since(set)) <= moment.came;
+            for (kept, gift) in kept.iter_mut().zip(promised) {
+                let friend = (moment.came, moment.referral);
                 if moment.ordered {
-                    kept.counts((moment.inviter.0, moment.at), awaited, gift);
+                    kept.counts(friend, (moment.inviter.0, moment.at), gift);
                 } else {
-                    kept.comes(awaited, gift);
+                    kept.comes(friend, gift);
                 }
             }
         }

@@ -3,13 +3,15 @@
 
 use super::limits::{Times, leaves};
 use crate::{
+    benefit::QUARTER,
     config::Referral,
     kernel::Span,
     rule::{Cap, CompiledRuleSet, NamedBenefit, PolicyPack},
 };
 use chrono::{DateTime, Utc};
+use entity::ids::ReferralId;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// What is left of welcomes and thanks within limits, counted from the start of the span.
@@ -37,13 +39,17 @@ pub(super) struct ProgrammeWithinOut {
     held_by_inviter_before: u64,
 }
 
+/// When a friend came, and his link.
+pub(super) type Friend = (DateTime<Utc>, ReferralId);
+
 /// One side's promises.
 pub(super) struct Promises {
     budget: Option<i64>,
     per_inviter: Vec<Cap>,
     /// What a thanks costs, fen: as much is kept for each friend who has not ordered yet.
     thanks_fen: i64,
-    awaited: i64,
+    /// Friends who came within a quarter and have not ordered.
+    awaited: BTreeSet<Friend>,
     given_fen: i64,
     thanked: HashMap<Uuid, Times>,
     kept: Kept,
@@ -79,19 +85,25 @@ impl Promises {
             budget: caps.budget_fen,
             per_inviter: own.iter().chain(&caps.per_inviter).copied().collect(),
             thanks_fen: cost(set.inviter_thanks.as_ref()),
-            awaited: 0,
+            awaited: BTreeSet::new(),
             given_fen: 0,
             thanked: HashMap::new(),
             kept: Kept::default(),
         }
     }
 
-    /// A friend came; `awaited` says whether his inviter's thanks is kept for him from now on.
-    pub(super) fn comes(&mut self, awaited: bool, welcome: Option<&NamedBenefit>) {
-        self.awaited = self.awaited.saturating_add(i64::from(awaited));
+    /// A friend came: from now on his inviter's thanks is kept for him.
+    pub(super) fn comes(&mut self, friend: Friend, welcome: Option<&NamedBenefit>) {
+        let now = friend.0;
+        self.awaited.insert(friend);
+        while let Some(first) = self.awaited.first().filter(|one| now - one.0 >= QUARTER) {
+            let first = *first;
+            self.awaited.remove(&first);
+        }
         let Some(welcome) = welcome else { return };
         let price = cost(Some(welcome));
-        let reserved = self.awaited.saturating_mul(self.thanks_fen);
+        let awaited = i64::try_from(self.awaited.len()).unwrap_or(i64::MAX);
+        let reserved = awaited.saturating_mul(self.thanks_fen);
         let promised = self.given_fen.saturating_add(reserved);
         if self.fits(promised.saturating_add(price)) {
             self.given_fen = self.given_fen.saturating_add(price);
@@ -101,14 +113,14 @@ impl Promises {
         }
     }
 
-    /// A friend's order counted; `awaited` says whether a thanks was kept for it.
+    /// A friend's order counted.
     pub(super) fn counts(
         &mut self,
+        friend: Friend,
         (inviter, now): (Uuid, DateTime<Utc>),
-        awaited: bool,
         thanks: Option<&NamedBenefit>,
     ) {
-        self.awaited = self.awaited.saturating_sub(i64::from(awaited));
+        self.awaited.remove(&friend);
         let Some(thanks) = thanks else { return };
         let times = self.thanked.entry(inviter).or_default();
         if !leaves(Some(times), &self.per_inviter, now) {
