@@ -29,6 +29,7 @@ mod m20261127_000022_tenure;
 mod m20261127_000023_evaluation;
 mod m20261127_000024_pace;
 mod m20261127_000025_bounds;
+mod m20261127_000026_granted;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000023_evaluation::Up),
             Box::new(m20261127_000024_pace::Up),
             Box::new(m20261127_000025_bounds::Up),
+            Box::new(m20261127_000026_granted::Up),
         ]
     }
 }

@@ -4,7 +4,7 @@
 //! thanks of friends who have come and not ordered yet, and, for a rule, a welcome and a thanks for each invitation nobody
 //! has used. What is *given* counts only what was given, so a later promise never takes an earlier one's money.
 
-use super::caps::QUARTER;
+use super::caps::{self, QUARTER};
 use crate::{
     kernel::{Result, day_bounds},
     platform::{Ctx, statement},
@@ -17,13 +17,13 @@ use sea_orm::{ConnectionTrait, Value};
 /// Rewards of the programme given since its period began. What was revoked is money back; what is held is not given, and given
 /// when somebody releases it.
 const PROGRAMME_GIVEN: &str = "SELECT CAST(COALESCE(SUM(cost_fen), 0) AS BIGINT) AS amount FROM reward \
-    WHERE cause IN ('welcome', 'thanks') AND status NOT IN ('revoked', 'held') AND COALESCE(granted_at, created_at) >= ?";
+    WHERE cause IN ('welcome', 'thanks') AND status NOT IN ('revoked', 'held') AND granted_at >= ?";
 /// Friends whose order is still awaited ([`awaited_since`]): each may bring his inviter a thanks.
 const PROGRAMME_AWAITED: &str =
     "SELECT COUNT(*) AS amount FROM referral WHERE status = 'registered' AND created_at >= ?";
 /// What a rule gave itself since the set's period began, and what friends who came through its invitations brought.
 const RULE_GIVEN: &str = "SELECT CAST(COALESCE(SUM(cost_fen), 0) AS BIGINT) AS amount FROM reward \
-    WHERE status NOT IN ('revoked', 'held') AND COALESCE(granted_at, created_at) >= ? AND (rule_id = ? OR (cause IN ('welcome', 'thanks') AND referral_id IN \
+    WHERE status NOT IN ('revoked', 'held') AND granted_at >= ? AND (rule_id = ? OR (cause IN ('welcome', 'thanks') AND referral_id IN \
     (SELECT r.id FROM referral r JOIN invitation i ON i.id = r.invitation_id WHERE i.rule_id = ?)))";
 const RULE_AWAITED: &str = "SELECT COUNT(*) AS amount FROM referral r JOIN invitation i ON i.id = r.invitation_id \
     WHERE i.rule_id = ? AND r.status = 'registered' AND r.created_at >= ?";
@@ -54,12 +54,10 @@ pub fn money_since(set: &CompiledRuleSet) -> DateTime<Utc> {
         .map_or(DateTime::<Utc>::UNIX_EPOCH, |day| day_bounds(day).0)
 }
 
-/// Since when friends who came are still expected to order: a quarter before the period began. Who came earlier and has not
-/// ordered reserves nothing any more; should he order after all, his inviter's thanks is given, or waits for the staff where the
-/// budget is used up.
-pub fn awaited_since(set: &CompiledRuleSet) -> DateTime<Utc> {
-    let begun = money_since(set);
-    begun.checked_sub_signed(QUARTER).unwrap_or(begun)
+/// Since when friends who came are still expected to order: a quarter. Who came earlier and has not ordered reserves nothing any
+/// more; should he order after all, his inviter's thanks is given, or waits for the staff where the budget is used up.
+fn awaited_since(ctx: &Ctx) -> DateTime<Utc> {
+    caps::since(ctx.env.now(), QUARTER)
 }
 
 fn programme_budget(set: &CompiledRuleSet) -> Option<i64> {
@@ -70,8 +68,12 @@ async fn programme_given(db: &impl ConnectionTrait, set: &CompiledRuleSet) -> Re
     amount(db, PROGRAMME_GIVEN, vec![money_since(set).into()]).await
 }
 
-async fn programme_promised(db: &impl ConnectionTrait, set: &CompiledRuleSet) -> Result<i64> {
-    let awaited = amount(db, PROGRAMME_AWAITED, vec![awaited_since(set).into()]).await?;
+async fn programme_promised(
+    ctx: &Ctx,
+    db: &impl ConnectionTrait,
+    set: &CompiledRuleSet,
+) -> Result<i64> {
+    let awaited = amount(db, PROGRAMME_AWAITED, vec![awaited_since(ctx).into()]).await?;
     let thanks = awaited.saturating_mul(cost(set.inviter_thanks.as_ref()));
     Ok(programme_given(db, set).await?.saturating_add(thanks))
 }
@@ -116,7 +118,7 @@ pub(super) async fn of_invitations(
         amounts.push(format!("({RULE_OPEN}) AS unused"));
         let begun = money_since(set);
         values.extend([begun.into(), rule.into(), rule.into()]);
-        values.extend([rule.into(), awaited_since(set).into()]);
+        values.extend([rule.into(), awaited_since(ctx).into()]);
         values.extend([rule.into(), ctx.env.now().into()]);
     }
     for (place, moment) in since.iter().enumerate() {
@@ -167,7 +169,10 @@ pub(super) async fn fits_welcome(
         cost(Some(welcome.gift)).saturating_add(cost(set.inviter_thanks.as_ref()))
     };
     if let Some(budget) = programme_budget(set)
-        && programme_promised(db, set).await?.saturating_add(price) > budget
+        && programme_promised(ctx, db, set)
+            .await?
+            .saturating_add(price)
+            > budget
     {
         return Ok(false);
     }

@@ -152,8 +152,8 @@ pub(super) async fn admit_thanks(
         let count = standing_rewards()
             .filter(reward::Column::AccountId.eq(inviter))
             .filter(reward::Column::Cause.eq(RewardCause::Thanks))
-            .filter(reward::Column::Status.ne(RewardStatus::Held))
-            .filter(reward::Column::CreatedAt.gt(since(now, per)))
+            // What is held was not received, and is when somebody releases it.
+            .filter(reward::Column::GrantedAt.gt(since(now, per)))
             .count(tx)
             .await?;
         if count >= times {

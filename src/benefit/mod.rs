@@ -40,7 +40,7 @@ mod words;
 
 pub use admin::routes as admin_routes;
 pub use apply::{Applied, Cause, apply_all, counters};
-pub use budget::{awaited_since, money_since};
+pub use budget::money_since;
 pub use caps::{FATIGUE, QUARTER, UNUSED_AFTER, add_counters, hold_counters};
 pub use events::{InvitationSent, Qualified, Redeemed, Reversed};
 pub use http::{root_routes, routes};

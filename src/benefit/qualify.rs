@@ -143,10 +143,13 @@ async fn thank(
         return Ok(());
     };
     let live = rules::live(ctx, tx).await?;
+    // A period that is still to come pays for nothing: until then the one does in which it was promised.
+    let begun = budget::money_since(&live.rules) <= ctx.env.now();
+    let payer = if begun { &live.rules } else { &then.rules };
     let programme = PolicyPack::shipped().programme_caps(&live.rules.caps);
     let held = if !caps::admit_thanks(ctx, tx, link.inviter_id, &programme.per_inviter).await? {
         Some("超过本期感谢次数上限,待人工处理")
-    } else if !budget::fits_thanks(tx, &live.rules, benefit, rule).await? {
+    } else if !budget::fits_thanks(tx, payer, benefit, rule).await? {
         Some("活动预算已用完,待人工处理")
     } else {
         None

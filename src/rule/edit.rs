@@ -52,7 +52,7 @@ pub fn lint_edit(old: &RuleSet, new: &RuleSet, pack: &PolicyPack, on: NaiveDate)
             will.inviter_thanks.as_ref(),
         );
     }
-    if was.inviter_thanks.is_some() || (1..=3).any(|generation| was.welcome(generation).is_some()) {
+    if welcomes_or_thanks(&was) {
         let (before, after) = (
             pack.programme_caps(&old.caps),
             pack.programme_caps(&new.caps),
@@ -92,9 +92,11 @@ pub fn lint_edit(old: &RuleSet, new: &RuleSet, pack: &PolicyPack, on: NaiveDate)
 }
 
 fn promises(set: &CompiledRuleSet) -> bool {
-    set.inviter_thanks.is_some()
-        || (1..=3).any(|generation| set.welcome(generation).is_some())
-        || set.rules.iter().any(|rule| gives(rule))
+    welcomes_or_thanks(set) || set.rules.iter().any(|rule| gives(rule))
+}
+
+fn welcomes_or_thanks(set: &CompiledRuleSet) -> bool {
+    set.inviter_thanks.is_some() || (1..=3).any(|generation| set.welcome(generation).is_some())
 }
 
 fn gives(rule: &CompiledRule) -> bool {
@@ -134,8 +136,9 @@ impl Edit<'_> {
                 format!("进行中的活动会停到 {from} 才重新开始"),
             );
         }
-        let budgets = will.rules.iter().any(|rule| rule.caps.budget_fen.is_some())
-            || self.pack.programme_caps(&will.caps).budget_fen.is_some();
+        let programme =
+            welcomes_or_thanks(will) && self.pack.programme_caps(&will.caps).budget_fen.is_some();
+        let budgets = programme || will.rules.iter().any(|rule| rule.caps.budget_fen.is_some());
         if will.from < was.from && budgets {
             // No first day is the earliest of all, as `None` is the least.
             self.lowered(

@@ -44,12 +44,17 @@ async fn rewards(person: &Person, cause: &str) -> Vec<Value> {
 
 /// Li's first order, paid in full, done, and the refund window over.
 async fn first_order(app: &TestApp, friend: &Person, crew: &Crew) -> Value {
+    let booking = order(app, friend, crew).await;
+    app.advance("P7DT1S").await;
+    booking
+}
+
+/// The same, with the refund window still to pass.
+async fn order(app: &TestApp, friend: &Person, crew: &Crew) -> Value {
     let booking = app.books(friend).await;
     app.pays(friend, &booking, booking["total_fen"].as_i64().unwrap())
         .await;
-    let booking = app.serves(friend, crew, &booking).await;
-    app.advance("P7DT1S").await;
-    booking
+    app.serves(friend, crew, &booking).await
 }
 
 /// The news that a friend has qualified, by itself.
@@ -405,11 +410,61 @@ on_both! {
             publishes(app, &document).await;
             assert_eq!(promised().await, Value::Null, "2000 of 5000 may go to mei yet");
         }
-        app.advance("P20D").await;
-        assert_eq!(promised().await, Value::Null, "the period is what counts, and it is the same");
-        document["period"]["from"] = json!(linjian::kernel::business_date(app.ctx().env.now()));
+        app.advance("P10D").await;
+        assert_eq!(promised().await, "welcome_1", "li came more than a quarter ago");
+    }
+
+    async fn between_two_periods_the_one_that_promised_pays(app) {
+        let today = linjian::kernel::business_date(app.ctx().env.now());
+        let mut document = shipped();
+        document["period"] = json!({ "from": "2026-01-01", "to": today });
+        // One welcome and one thanks: wang's welcome waits for the staff, and so will mei's thanks for him.
+        document["caps"]["budget_fen"] = json!(5_000);
         publishes(app, &document).await;
-        assert_eq!(promised().await, "welcome_1", "li came more than a quarter before it");
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let code = code_of(&mei).await;
+        let mut friends = Vec::new();
+        for name in ["li", "wang"] {
+            friends.push(comes_through(app, name, &code).await.0);
+        }
+        app.advance("P2D").await;
+        document["period"] = json!({ "from": today + chrono::Days::new(300), "to": today + chrono::Days::new(330) });
+        publishes(app, &document).await;
+        for friend in &friends {
+            first_order(app, friend, &crew).await;
+        }
+        let mut statuses: Vec<String> = rewards(&mei, "thanks").await.iter().map(|one| one["status"].as_str().unwrap().to_owned()).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, ["granted", "held"], "a period to come has no money yet");
+    }
+
+    async fn a_released_thanks_counts_for_its_inviter_from_its_release(app) {
+        let mut document = shipped();
+        document["caps"]["per_inviter"] = json!([{"times": 1, "per": "P10D"}]);
+        publishes(app, &document).await;
+        let manager = app.staff(&[StaffRole::Manager]).await;
+        let crew = app.crew("13800001000").await;
+        let mei = app.customer("mei").await;
+        let code = code_of(&mei).await;
+        let held = async || {
+            let all = rewards(&mei, "thanks").await;
+            all.into_iter().filter(|one| one["status"] == "held").collect::<Vec<_>>()
+        };
+        for name in ["li", "wang"] {
+            let (friend, _) = comes_through(app, name, &code).await;
+            order(app, &friend, &crew).await;
+        }
+        app.advance("P7DT1S").await;
+        let waits = held().await.remove(0);
+        app.advance("P4D").await;
+        let (zhao, _) = comes_through(app, "zhao", &code).await;
+        order(app, &zhao, &crew).await;
+        app.advance("P6D").await;
+        manager.post(&format!("admin/rewards/{}/release", waits["id"].as_str().unwrap()), json!({})).await.expect(200);
+        assert!(held().await.is_empty());
+        app.advance("P1DT1S").await;
+        assert_eq!(held().await.len(), 1, "one in ten days: what was held eleven days ago was received yesterday");
     }
 
     async fn what_is_given_once_is_given_once_when_two_friends_bring_it_at_the_same_time(app) {

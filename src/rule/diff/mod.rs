@@ -189,8 +189,8 @@ fn period(out: &mut Found, old: &RuleSet, new: &RuleSet) {
             show(old.from),
             show(new.from)
         );
-        // No first day is the earliest of all, as `None` is the least.
-        out.changed(Part::Period, None, text, Favours::of(&new.from, &old.from));
+        // Sooner is more for people, but what was spent since then counts; later begins the budgets anew.
+        out.changed(Part::Period, None, text, Favours::Neither);
     }
     if old.to != new.to {
         let text = format!("结束日由 {} 改为 {}", show(old.to), show(new.to));
