@@ -38,18 +38,6 @@ async fn inviting(app: &TestApp, name: &str) -> (Person, Value) {
     (inviter, made["code"].clone())
 }
 
-/// A friend who agrees to the link and uses a code.
-async fn comes(app: &TestApp, code: &Value, name: &str) -> Person {
-    let friend = app.customer(name).await;
-    friend.consents("referral_link", None).await;
-    friend
-        .post("referrals", json!({ "code": code }))
-        .await
-        .expect(201);
-    app.drain().await;
-    friend
-}
-
 fn rule<'a>(out: &'a Value, id: &str) -> &'a Value {
     let rules = out["rules"].as_array().unwrap();
     let found = rules.iter().find(|one| one["rule_id"] == id);
@@ -153,7 +141,7 @@ on_both! {
         let marketing = app.staff(&[StaffRole::Marketing]).await;
         publishes(app, &coming()).await;
         let (_, code) = inviting(app, "mei").await;
-        comes(app, &code, "li").await;
+        app.comes("li", &code).await;
         let full = against(&marketing, &coupons(2000), &coupons(1000)).await;
         assert_eq!((&full["gained"], &full["lost"], &full["people_losing"]), (&json!(0), &json!(2), &json!(2)), "{full}");
         let case = &full["sample"][1];
@@ -167,7 +155,7 @@ on_both! {
     async fn a_dearer_welcome_and_thanks_are_seen_though_no_rule_gives_them(app) {
         let crew = app.crew("13800001000").await;
         let (_, code) = inviting(app, "mei").await;
-        let li = comes(app, &code, "li").await;
+        let li = app.comes("li", &code).await.0;
         app.visit(&li, &crew).await;
         app.advance("P8D").await;
         let marketing = app.staff(&[StaffRole::Marketing]).await;
@@ -241,8 +229,8 @@ on_both! {
         };
         let marketing = publishes(app, &coming()).await;
         let (_, code) = inviting(app, "mei").await;
-        comes(app, &code, "li").await;
-        comes(app, &code, "wang").await;
+        app.comes("li", &code).await;
+        app.comes("wang", &code).await;
         let out = against(&marketing, &thanks(false), &thanks(true)).await;
         let within = &out["within_limits"];
         assert_eq!((&within["grants"], &within["grants_fen"], &within["held"]), (&json!(1), &json!(1000), &json!(1)), "{out}");
@@ -286,7 +274,7 @@ on_both! {
         let marketing = publishes(app, &coming()).await;
         for inviter in ["mei", "li"] {
             let (_, code) = inviting(app, inviter).await;
-            comes(app, &code, &format!("friend of {inviter}")).await;
+            app.comes(&format!("friend of {inviter}"), &code).await;
         }
         let out = against(&marketing, &gives(2_000), &gives(1_999)).await;
         let within = &out["within_limits"];
@@ -316,7 +304,7 @@ on_both! {
         let (_, code) = inviting(app, "mei").await;
         let mut friends = Vec::new();
         for name in ["li", "wang"] {
-            friends.push(comes(app, &code, name).await);
+            friends.push(app.comes(name, &code).await.0);
         }
         for friend in &friends {
             app.visit(friend, &crew).await;

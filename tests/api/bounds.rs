@@ -50,15 +50,7 @@ async fn invitation(person: &Person) -> Value {
 async fn comes_by(app: &TestApp, inviter: &Person, name: &str) -> Person {
     app.advance_to(&invitation(inviter).await["scheduled_at"])
         .await;
-    let friend = app.customer(name).await;
-    friend.consents("referral_link", None).await;
-    let code = invitation(inviter).await["code"].clone();
-    friend
-        .post("referrals", json!({ "code": code }))
-        .await
-        .expect(201);
-    app.drain().await;
-    friend
+    app.comes(name, &invitation(inviter).await["code"]).await.0
 }
 
 /// What is kept beside the rule's counter: how many it asked in its first span, and what it promised, fen.

@@ -21,14 +21,7 @@ async fn code_of(person: &Person) -> String {
 }
 
 async fn comes_through(app: &TestApp, name: &str, code: &str) -> (Person, Value) {
-    let friend = app.customer(name).await;
-    friend.consents("referral_link", None).await;
-    let link = friend
-        .post("referrals", json!({ "code": code }))
-        .await
-        .expect(201);
-    app.drain().await;
-    (friend, link)
+    app.comes(name, &json!(code)).await
 }
 
 async fn rewards(person: &Person, cause: &str) -> Vec<Value> {

@@ -10,12 +10,7 @@ async fn code_of(person: &Person) -> String {
 }
 
 async fn comes_through(app: &TestApp, name: &str, code: &str) -> Person {
-    let friend = app.customer(name).await;
-    friend.consents("referral_link", None).await;
-    let body = json!({ "code": code });
-    friend.post("referrals", body).await.expect(201);
-    app.drain().await;
-    friend
+    app.comes(name, &json!(code)).await.0
 }
 
 fn row<'a>(funnel: &'a Value, key: &str) -> &'a Value {

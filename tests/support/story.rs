@@ -180,6 +180,18 @@ impl TestApp {
         self.advance("PT3S").await;
     }
 
+    /// A friend who agrees to the link and uses somebody's code; with the link.
+    pub async fn comes(&self, name: &str, code: &Value) -> (Person, Value) {
+        let friend = self.customer(name).await;
+        friend.consents("referral_link", None).await;
+        let link = friend
+            .post("referrals", json!({ "code": code }))
+            .await
+            .expect(201);
+        self.drain().await;
+        (friend, link)
+    }
+
     /// Rates a completed visit with the five numbers and lets the events run.
     pub async fn rates(&self, person: &Person, booking: &Value, stars: [u8; 5]) -> Value {
         let [quality, punctuality, attitude, communication, value] = stars;
