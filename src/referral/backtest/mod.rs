@@ -185,6 +185,9 @@ async fn replayed(
             }
         }
     }
+    if replayed > told && hearer.hear(ctx, replayed, source.total).await? {
+        return Ok(None);
+    }
     idle.extend(joined(busy).await?);
     let giving = given(giving, &mut idle).await?;
     let programme = programme::count(ctx, span, &sides).await?;
