@@ -6,7 +6,10 @@ use entity::{ids::AccountId, inbox, outbox as event};
 use linjian::{
     kernel::{AppError, Code, Result},
     outbox::{self, Consumer, Delivered, Event, Registry, timer},
-    platform::{Ctx, Rows},
+    platform::{
+        Ctx, Rows,
+        queue::{Message, Queue},
+    },
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
@@ -415,4 +418,56 @@ async fn what_a_dead_relay_marked_comes_as_soon_as_the_shared_queue_is_empty() {
     outbox::drain(ctx, &registry).await.unwrap();
     assert_eq!(heard(&listener), [1]);
     app.finish().await;
+}
+
+/// A queue that takes and gives as ever, and cannot say what it holds.
+struct Mute(Arc<dyn Queue>);
+
+#[async_trait::async_trait]
+impl Queue for Mute {
+    async fn publish(&self, ids: &[Uuid]) -> Result<()> {
+        self.0.publish(ids).await
+    }
+
+    async fn receive(&self, max: usize, wait: std::time::Duration) -> Result<Vec<Message>> {
+        self.0.receive(max, wait).await
+    }
+
+    async fn ack(&self, messages: &[Message]) -> Result<()> {
+        self.0.ack(messages).await
+    }
+
+    async fn surely_empty(&self) -> Result<bool> {
+        Err(AppError::new(Code::Unavailable, "away"))
+    }
+
+    async fn intact(&self) -> Result<bool> {
+        self.0.intact().await
+    }
+
+    async fn mark_refilled(&self) -> Result<()> {
+        self.0.mark_refilled().await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.0.ping().await
+    }
+
+    async fn clear(&self) -> Result<()> {
+        self.0.clear().await
+    }
+}
+
+on_both! {
+    async fn a_queue_that_fails_between_marking_and_publishing_leaves_the_events_due(app) {
+        let (listener, registry) = listening();
+        outbox::drain(app.ctx(), &registry).await.unwrap();
+        let mut ctx = app.ctx().clone();
+        ctx.queue = Arc::new(Mute(Arc::clone(&ctx.queue)));
+        ring(&ctx, 1..4).await;
+        assert_eq!(outbox::relay::once(&ctx, true).await.unwrap_err().code, Code::Unavailable);
+        assert_eq!(outbox::relay::once(app.ctx(), false).await.unwrap(), 3, "at once, and not when they are stale");
+        outbox::drain(app.ctx(), &registry).await.unwrap();
+        assert_eq!(heard(&listener), [1, 2, 3]);
+    }
 }

@@ -195,6 +195,29 @@ fn what_favours_people_passes() {
 }
 
 #[test]
+fn where_nothing_has_a_budget_the_first_day_may_move_back() {
+    let mut old = shipped();
+    old["rules"] = json!([old["rules"][2]]);
+    old["generations"] = json!({});
+    drop(old.as_object_mut().unwrap().remove("inviter_thanks"));
+    let mut new = old.clone();
+    new["period"]["from"] = json!("2025-12-31");
+    let moved = |old: &Json, new: &Json| {
+        let (old, new) = (
+            RuleSet::from_json(old).unwrap(),
+            RuleSet::from_json(new).unwrap(),
+        );
+        let day = "2026-06-01".parse().unwrap();
+        lint_edit(&old, &new, PolicyPack::shipped(), day).len()
+    };
+    assert_eq!(moved(&old, &new), 0, "a privilege costs nothing");
+    for set in [&mut old, &mut new] {
+        set["inviter_thanks"] = json!("thanks");
+    }
+    assert_eq!(moved(&old, &new), 1, "a thanks has the programme's budget");
+}
+
+#[test]
 fn outside_its_period_a_campaign_binds_nobody() {
     let mut lowered = shipped();
     lowered["benefits"]["thanks"]["fen"] = json!(1);
